@@ -1,0 +1,85 @@
+#include "base/diagnostics.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+
+namespace viaduct {
+
+void Diagnostics::error(SourcePtr source, Mark mark, std::string message, std::string hint) {
+  all_.push_back({Diagnostic::Severity::error, std::move(source), mark, std::move(message), std::move(hint)});
+  ++errors_;
+}
+
+void Diagnostics::warning(SourcePtr source, Mark mark, std::string message, std::string hint) {
+  all_.push_back({Diagnostic::Severity::warning, std::move(source), mark, std::move(message), std::move(hint)});
+}
+
+static std::string_view line_of(std::string_view text, std::uint32_t line) {
+  std::size_t start = 0;
+  for (std::uint32_t at = 1; at < line; ++at) {
+    const auto end = text.find('\n', start);
+    if (end == std::string_view::npos) return {};
+    start = end + 1;
+  }
+  return text.substr(start, text.find('\n', start) - start);
+}
+
+// The line with tabs and control bytes as blanks, cut to a window around the caret when it is very long.
+static std::string excerpt(std::string_view line, std::uint32_t column) {
+  constexpr std::size_t widest = 160;
+  constexpr std::size_t before_caret = 60;
+  std::string shown(line);
+  for (char& c : shown)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  std::size_t caret = column > 0 ? column - 1 : 0;
+  std::string prefix;
+  if (shown.size() > widest && caret > before_caret) {
+    shown = shown.substr(std::min(caret - before_caret, shown.size()));
+    caret = before_caret;
+    prefix = "...";
+  }
+  if (shown.size() > widest) shown = shown.substr(0, widest) + "...";
+  return prefix + shown + "\n" + std::string(prefix.size() + caret, ' ') + "^";
+}
+
+std::string render(const Diagnostic& diagnostic, bool colour) {
+  const bool is_error = diagnostic.severity == Diagnostic::Severity::error;
+  const auto paint = [colour](const char* code, const std::string& text) {
+    return colour ? str("\033[", code, "m", text, "\033[0m") : text;
+  };
+  std::string place;
+  if (diagnostic.source) place += diagnostic.source->name + ":";
+  if (diagnostic.mark.line > 0) place += str(diagnostic.mark.line, ":", diagnostic.mark.column, ":");
+  std::string out = place.empty() ? "" : paint("1", place) + " ";
+  out += paint(is_error ? "1;31" : "1;35", is_error ? "error:" : "warning:") + " " + diagnostic.message + "\n";
+  if (diagnostic.source && diagnostic.mark.line > 0) {
+    const auto lines = split(excerpt(line_of(diagnostic.source->text, diagnostic.mark.line), diagnostic.mark.column), '\n');
+    if (!trim(lines[0]).empty()) {
+      out += "    " + lines[0] + "\n";
+      out += "    " + paint("1;32", lines[1]) + "\n";
+    }
+  }
+  if (!diagnostic.hint.empty()) out += "    " + paint("36", "hint:") + " " + diagnostic.hint + "\n";
+  return out;
+}
+
+std::string Diagnostics::render(bool colour) const {
+  std::vector<const Diagnostic*> order;
+  order.reserve(all_.size());
+  for (const auto& diagnostic : all_) order.push_back(&diagnostic);
+  std::map<const Source*, std::size_t> first_seen;
+  for (const auto* diagnostic : order) first_seen.emplace(diagnostic->source.get(), first_seen.size());
+  std::stable_sort(order.begin(), order.end(), [&](const Diagnostic* a, const Diagnostic* b) {
+    const auto key = [&](const Diagnostic* d) {
+      return std::make_tuple(first_seen.at(d->source.get()), d->mark.line, d->mark.column);
+    };
+    return key(a) < key(b);
+  });
+  std::string out;
+  for (const auto* diagnostic : order) out += viaduct::render(*diagnostic, colour);
+  return out;
+}
+
+}  // namespace viaduct

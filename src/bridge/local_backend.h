@@ -1,0 +1,40 @@
+#pragma once
+
+#include <optional>
+
+#include "base/clock.h"
+#include "base/environment.h"
+#include "base/process.h"
+#include "bridge/backend.h"
+#include "bridge/job_store.h"
+
+namespace viaduct::bridge {
+
+// What the local track honours of a TrainJob and a runtime.
+const Capabilities& local_capabilities();
+
+// Runs a plan on this machine: `viaduct-agent launch` as a child of the supervising process. All nodes of the plan are
+// this host. The child ends its ranks when this process goes away, and writes the exit record.
+class LocalBackend : public Backend {
+ public:
+  LocalBackend(const JobStore& store, std::filesystem::path agent, Environment environment)
+      : store_(store), agent_(std::move(agent)), environment_(std::move(environment)) {}
+
+  const Capabilities& capabilities() const override { return local_capabilities(); }
+  void submit(const model::RunPlan& plan, model::JobRecord& record) override;
+  Observation observe(const model::JobRecord& record) override;
+  void stop(const model::JobRecord& record) override;
+  std::vector<int> wake_fds() const override;
+
+ private:
+  Observation observe_files(const model::JobRecord& record) const;
+
+  const JobStore& store_;
+  std::filesystem::path agent_;
+  Environment environment_;
+  std::optional<Process> launch_;
+  Fd events_;  // inotify: something new in the attempt's directory
+  bool stop_sent_ = false;
+};
+
+}  // namespace viaduct::bridge

@@ -1,0 +1,364 @@
+#include "bridge/resolve.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "base/reader.h"
+#include "base/text.h"
+#include "bridge/losses.h"
+#include "bridge/template_patch.h"
+
+namespace viaduct::bridge {
+namespace {
+
+using model::Container;
+using model::EnvVar;
+using model::JobTemplate;
+using model::PolicyKind;
+using model::ReplicatedJob;
+using model::Runtime;
+using model::RunPlan;
+using model::TrainJob;
+
+constexpr std::string_view binding_annotation = "viaduct.dev/binding";
+
+// Makes one plan; a class because every step may complain about the same TrainJob.
+class Resolver {
+ public:
+  Resolver(const TrainJob& job, const Runtime& runtime, const Capabilities& capabilities, Diagnostics& diagnostics)
+      : job_(job), runtime_(runtime), capabilities_(capabilities), diagnostics_(diagnostics), patched_(runtime.template_tree) {}
+
+  std::optional<RunPlan> resolve() {
+    const std::size_t errors_before = diagnostics_.error_count();
+    check_policy();
+    check_patches();
+    apply_patches();
+    find_containers();
+    check_initializers();
+    plan_nodes();
+    plan_command();
+    plan_environment();
+    plan_volumes();
+    plan_initializers();
+    plan_lifetime();
+    if (diagnostics_.error_count() > errors_before) return std::nullopt;
+    plan_.losses = find_losses(job_, runtime_, patched_, capabilities_);
+    return std::move(plan_);
+  }
+
+ private:
+  // A complaint at the TrainJob's value of that path (or at the nearest thing above it that is there).
+  void complain(std::initializer_list<std::string_view> path, const std::string& reason, std::string hint = "") {
+    const Value* at = &job_.document.root;
+    std::string shown;
+    for (const auto key : path) {
+      shown += shown.empty() ? std::string(key) : str(".", key);
+      if (const Value* next = at->find(key)) at = next;
+    }
+    diagnostics_.error(job_.document.source, at->mark(), str(shown, ": ", reason), std::move(hint));
+  }
+
+  std::string runtime_label() const { return str(runtime_.kind, "/", runtime_.metadata.name); }
+
+  void check_policy() {
+    const PolicyKind kind = runtime_.ml_policy.kind;
+    if (kind != PolicyKind::mpi && kind != PolicyKind::none)
+      complain({"spec", "runtimeRef"}, str("mlPolicy ", to_string(kind), " of ", runtime_label(), " is not planned by this version"),
+               "runtimes with mlPolicy mpi, or none, can be run");
+    if (kind != PolicyKind::mpi) return;
+    static constexpr std::array<std::string_view, 4> reserved = {"OMPI_MCA_orte_default_hostfile", "OMPI_MCA_orte_keep_fqdn_hostnames",
+                                                                 "OMPI_MCA_orte_set_default_slots", "OMPI_MCA_plm_rsh_args"};
+    std::vector<std::string> used;
+    for (const auto& variable : job_.trainer.env)
+      if (std::find(reserved.begin(), reserved.end(), variable.name) != reserved.end()) used.push_back(variable.name);
+    std::sort(used.begin(), used.end());
+    if (!used.empty())
+      complain({"spec", "trainer", "env"}, str("must not have reserved envs, invalid envs configured: [", join(used, " "), "]"));
+    const bool both = runtime_.job_template.job("launcher") && runtime_.job_template.job("node");
+    if (job_.trainer.num_nodes.value_or(1) >= 2 && runtime_.ml_policy.mpi.run_launcher_as_node && !both)
+      complain({"spec", "trainer", "numNodes"},
+               "must have 1 when MPI trainingRuntime with enabled runLauncherAsNode does not have either launcher and node");
+  }
+
+  // Patches may only name what the runtime has (the webhook's rule).
+  void check_patches() {
+    for (const auto& patch : job_.runtime_patches) {
+      const Value* jobs = patch.template_patch.find_path({"spec", "replicatedJobs"});
+      if (!jobs) continue;
+      for (const auto& patched_job : jobs->items()) {
+        const Value* name = patched_job.find("name");
+        const ReplicatedJob* original = name ? runtime_.job_template.job(name->text()) : nullptr;
+        if (!original) {
+          complain_at(name ? *name : patched_job, "must not have replicated job that doesn't exist in the runtime job template",
+                      str("the runtime has: ", join(job_names(), ", ")));
+          continue;
+        }
+        const Value* pod = patched_job.find_path({"template", "spec", "template", "spec"});
+        check_patched_containers(pod, "initContainers", original->init_containers, original->name);
+        check_patched_containers(pod, "containers", original->containers, original->name);
+      }
+    }
+  }
+
+  void check_patched_containers(const Value* pod, std::string_view key, const std::vector<Container>& known, const std::string& job_name) {
+    const Value* list = pod ? pod->find(key) : nullptr;
+    if (!list) return;
+    for (const auto& container : list->items()) {
+      const Value* name = container.find("name");
+      const bool exists = name && std::any_of(known.begin(), known.end(), [&](const Container& c) { return c.name == name->text(); });
+      if (name && !exists)
+        complain_at(*name, str("must not have ", key == "containers" ? "container" : "initContainer", " that doesn't exist in the runtime job ", job_name));
+    }
+  }
+
+  void complain_at(const Value& value, const std::string& reason, std::string hint = "") {
+    diagnostics_.error(job_.document.source, value.mark(), "spec.runtimePatches: " + reason, std::move(hint));
+  }
+
+  std::vector<std::string> job_names() const {
+    std::vector<std::string> names;
+    for (const auto& replicated : runtime_.job_template.replicated_jobs) names.push_back(replicated.name);
+    return names;
+  }
+
+  void apply_patches() {
+    for (const auto& patch : job_.runtime_patches) merge_template(patched_, patch.template_patch);
+    ReadContext context(runtime_.document.source, diagnostics_);
+    ObjectReader reader(patched_, context, "spec.template");
+    template_ = model::read_job_template(reader);
+  }
+
+  void find_containers() {
+    trainer_job_ = template_.job_with_ancestor("trainer");
+    if (!trainer_job_) trainer_job_ = template_.job("launcher");
+    if (!trainer_job_) trainer_job_ = template_.job("node");
+    if (!trainer_job_ && !template_.replicated_jobs.empty()) trainer_job_ = &template_.replicated_jobs.front();
+    if (trainer_job_) trainer_ = trainer_job_->container("node");
+    if (!trainer_ && trainer_job_ && !trainer_job_->containers.empty()) trainer_ = &trainer_job_->containers.front();
+    worker_job_ = template_.job("node");
+    if (worker_job_ && worker_job_ != trainer_job_) worker_ = worker_job_->container("node");
+  }
+
+  void check_initializers() {
+    check_initializer(job_.dataset, "dataset", "datasetConfig");
+    check_initializer(job_.model, "model", "modelConfig");
+  }
+
+  void check_initializer(const std::optional<model::InitializerSource>& source, const std::string& name, std::string_view config) {
+    if (!source) return;
+    const std::string step = name + "-initializer";
+    const ReplicatedJob* replicated = template_.job_with_ancestor(step);
+    const auto place = {std::string_view("spec"), std::string_view("runtimeRef")};
+    if (!replicated) {
+      complain(place, str("must have ", step, " job when trainJob is configured with input ", config));
+      return;
+    }
+    const Container* container = replicated->container(step);
+    if (!container) {
+      complain(place, str("must have container with name - ", step, " in the ", step, " job"));
+      return;
+    }
+    const auto& mounts = container->volume_mounts.items();
+    const bool mounted = std::any_of(mounts.begin(), mounts.end(), [](const Value& mount) {
+      const Value* mount_name = mount.find("name");
+      return mount_name && mount_name->text() == "initializer";
+    });
+    if (!mounted) complain(place, str("must have volumeMount with name - initializer in container ", step, " of the ", step, " job"));
+  }
+
+  // The first resource whose name has "gpu" in it, in requests and then in limits, as upstream counts.
+  static std::pair<std::string, std::int64_t> gpus_of(const model::ResourceRequirements& resources) {
+    for (const auto* list : {&resources.requests, &resources.limits})
+      for (const auto& [name, quantity] : *list) {
+        std::string lower = name;
+        std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        if (lower.find("gpu") != std::string::npos) return {name, quantity.value()};
+      }
+    return {"", 0};
+  }
+
+  void plan_nodes() {
+    plan_.job = job_.metadata.name;
+    plan_.name_space = job_.metadata.name_space;
+    plan_.runtime_kind = runtime_.kind;
+    plan_.runtime_name = runtime_.metadata.name;
+    if (const std::string* framework = model::find(runtime_.metadata.labels, "trainer.kubeflow.org/framework")) plan_.framework = *framework;
+    plan_.backend = capabilities_.backend;
+    plan_.policy = runtime_.ml_policy.kind;
+    plan_.mpi = runtime_.ml_policy.mpi.implementation;
+    plan_.launcher_is_node = plan_.policy == PolicyKind::mpi && runtime_.ml_policy.mpi.run_launcher_as_node;
+
+    const std::int32_t templated = (worker_job_ ? worker_job_->parallelism.value_or(1) : 1) + (plan_.launcher_is_node && worker_job_ && worker_job_->parallelism ? 1 : 0);
+    plan_.nodes = job_.trainer.num_nodes.value_or(runtime_.ml_policy.num_nodes.value_or(templated));
+    if (plan_.nodes < 1) complain({"spec", "trainer", "numNodes"}, "0 nodes leave nothing to run", "set numNodes to 1 or more");
+
+    model::ResourceRequirements resources;
+    if (job_.trainer.resources_per_node) {
+      resources = *job_.trainer.resources_per_node;
+    } else if (worker_ && !worker_->resources.empty()) {
+      resources = worker_->resources;
+    } else if (trainer_) {
+      resources = trainer_->resources;
+    }
+    plan_resources(resources);
+
+    const std::int32_t from_runtime = plan_.policy == PolicyKind::mpi ? runtime_.ml_policy.mpi.num_proc_per_node : 1;
+    const bool count_gpus = plan_.policy == PolicyKind::mpi && from_runtime == 1 && plan_.resources.gpus > 1;
+    plan_.slots_per_node = job_.trainer.num_proc_per_node.value_or(count_gpus ? static_cast<std::int32_t>(plan_.resources.gpus) : from_runtime);
+  }
+
+  void plan_resources(const model::ResourceRequirements& resources) {
+    std::tie(plan_.resources.gpu_resource, plan_.resources.gpus) = gpus_of(resources);
+    std::map<std::string, model::Quantity> asked;  // a limit without a request is a request too, as in Kubernetes
+    for (const auto& [name, quantity] : resources.limits) asked[name] = quantity;
+    for (const auto& [name, quantity] : resources.requests) asked[name] = quantity;
+    for (const auto& [name, quantity] : asked) {
+      if (name == "cpu") {
+        plan_.resources.cpu_milli = quantity.milli_value();
+      } else if (name == "memory") {
+        plan_.resources.memory_bytes = quantity.value();
+      } else if (name != plan_.resources.gpu_resource) {
+        plan_.resources.other.emplace_back(name, quantity.to_string());
+      }
+    }
+  }
+
+  void plan_command() {
+    const auto given_or = [](const std::optional<std::vector<std::string>>& given, const std::optional<std::vector<std::string>>& otherwise) {
+      return given ? *given : otherwise.value_or(std::vector<std::string>());
+    };
+    const std::optional<std::vector<std::string>> none;
+    plan_.command = given_or(job_.trainer.command, trainer_ ? trainer_->command : none);
+    const auto args = given_or(job_.trainer.args, trainer_ ? trainer_->args : none);
+    if (plan_.command.empty()) {
+      complain({"spec", "trainer", "command"}, "there is no command to run",
+               args.empty() ? "set spec.trainer.command" : "set spec.trainer.command: an image's own entrypoint is not known outside Kubernetes");
+      return;
+    }
+    plan_.command.insert(plan_.command.end(), args.begin(), args.end());
+    plan_.launch = is_launcher_command(plan_.command.front()) ? model::LaunchStyle::own_launcher : model::LaunchStyle::wrapped;
+    plan_.working_directory = trainer_ ? trainer_->working_dir : "";
+    plan_.image = job_.trainer.image.value_or(trainer_ ? trainer_->image : "");
+  }
+
+  // "$(NAME)" becomes that variable's value, "$$" a dollar; unknown names stay as they are (Kubernetes' rule).
+  static std::string expand(const std::string& text, const std::map<std::string, std::string>& known) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      const auto close = text.compare(i, 2, "$(") == 0 ? text.find(')', i) : std::string::npos;
+      if (text.compare(i, 2, "$$") == 0) {
+        out += '$';
+        ++i;
+      } else if (const auto found = close == std::string::npos ? known.end() : known.find(text.substr(i + 2, close - i - 2)); found != known.end()) {
+        out += found->second;
+        i = close;
+      } else {
+        out += text[i];
+      }
+    }
+    return out;
+  }
+
+  void plan_environment() {
+    std::vector<EnvVar> merged;
+    const auto merge = [&](const std::vector<EnvVar>& env) {
+      for (const auto& variable : env) {
+        const auto same = std::find_if(merged.begin(), merged.end(), [&](const EnvVar& known) { return known.name == variable.name; });
+        if (same == merged.end()) {
+          merged.push_back(variable);
+        } else {
+          *same = variable;
+        }
+      }
+    };
+    if (worker_) merge(worker_->env);
+    if (trainer_) merge(trainer_->env);
+    merge(job_.trainer.env);
+    std::map<std::string, std::string> known;
+    for (const auto& variable : merged) {
+      if (variable.from_source) continue;  // reported as a loss
+      const std::string value = expand(variable.value, known);
+      known[variable.name] = value;
+      plan_.environment.emplace_back(variable.name, value);
+    }
+    for (auto& word : plan_.command) word = expand(word, known);
+  }
+
+  void plan_volumes() {
+    if (!trainer_ || !trainer_job_) return;
+    for (const auto& mount : trainer_->volume_mounts.items()) {
+      const auto text = [&](std::string_view key) {
+        const Value* value = mount.find(key);
+        return value ? value->text() : std::string();
+      };
+      model::VolumeMount volume{text("name"), text("mountPath"), text("readOnly") == "true", Value()};
+      for (const auto& source : trainer_job_->volumes.items())
+        if (const Value* name = source.find("name"); name && name->text() == volume.name) volume.source = source;
+      plan_.volumes.push_back(std::move(volume));
+    }
+  }
+
+  void plan_initializers() {
+    const auto add = [&](const std::optional<model::InitializerSource>& source, const std::string& name) {
+      const ReplicatedJob* replicated = template_.job_with_ancestor(name + "-initializer");
+      if (!source || !replicated) return;
+      const Container* container = replicated->container(name + "-initializer");
+      model::InitializerStep step{name, container ? container->image : "", source->storage_uri, {}, source->secret_name};
+      for (const auto& variable : source->env)
+        if (!variable.from_source) step.env.emplace_back(variable.name, variable.value);
+      plan_.initializers.push_back(std::move(step));
+    };
+    add(job_.dataset, "dataset");
+    add(job_.model, "model");
+  }
+
+  void plan_lifetime() {
+    plan_.suspend = job_.suspend;
+    plan_.deadline_seconds = job_.active_deadline_seconds;
+    // Upstream restarts a failed launcher by its Job's backoffLimit and the whole JobSet by failurePolicy.maxRestarts.
+    // Kubernetes' default backoffLimit of 6 is not taken over: outside Kubernetes a failed program is not run again
+    // unless somebody asked for it.
+    const std::int64_t backoff = trainer_job_ ? trainer_job_->backoff_limit.value_or(0) : 0;
+    const std::int64_t attempts = (backoff + 1) * (std::int64_t{template_.max_restarts.value_or(0)} + 1);
+    plan_.max_restarts = static_cast<std::int32_t>(std::min<std::int64_t>(attempts - 1, 1'000'000));
+    if (trainer_job_ && trainer_job_->termination_grace_seconds) plan_.grace_seconds = *trainer_job_->termination_grace_seconds;
+    plan_binding();
+  }
+
+  void plan_binding() {
+    const std::string* chosen = model::find(job_.metadata.annotations, binding_annotation);
+    if (!chosen) chosen = model::find(runtime_.metadata.annotations, binding_annotation);
+    if (!chosen) return;
+    plan_.binding = *chosen;
+    if (*chosen != "cpu" && *chosen != "none")
+      complain({"metadata", "annotations", binding_annotation}, str("unknown binding policy \"", *chosen, "\""), "this version knows cpu and none");
+  }
+
+  const TrainJob& job_;
+  const Runtime& runtime_;
+  const Capabilities& capabilities_;
+  Diagnostics& diagnostics_;
+  Value patched_;
+  JobTemplate template_;
+  const ReplicatedJob* trainer_job_ = nullptr;  // runs the trainer's command
+  const ReplicatedJob* worker_job_ = nullptr;   // the other nodes, where they are a job of their own
+  const Container* trainer_ = nullptr;
+  const Container* worker_ = nullptr;
+  RunPlan plan_;
+};
+
+}  // namespace
+
+bool is_launcher_command(std::string_view program) {
+  const std::string_view name = program.substr(program.rfind('/') + 1);
+  static constexpr std::array<std::string_view, 9> launchers = {"mpirun",   "mpiexec",     "mpiexec.hydra", "prterun",   "srun",
+                                                                "torchrun", "deepspeed", "horovodrun",    "orterun"};
+  return std::find(launchers.begin(), launchers.end(), name) != launchers.end();
+}
+
+std::optional<model::RunPlan> resolve(const TrainJob& job, const Runtime& runtime, const Capabilities& capabilities, Diagnostics& diagnostics) {
+  return Resolver(job, runtime, capabilities, diagnostics).resolve();
+}
+
+}  // namespace viaduct::bridge

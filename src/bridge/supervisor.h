@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "bridge/backend.h"
+#include "bridge/job_store.h"
+
+namespace viaduct::bridge {
+
+// Who looks on while a job is supervised: the terminal, or nobody. Called on the supervisor's thread.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  virtual void on_record(const model::JobRecord& /*record*/) {}  // after every change
+  virtual void on_wake() {}                                      // often: there may be new output
+  virtual int wake_fd() const { return -1; }                     // readable when there is something to look at
+};
+
+// Drives one job from where it stands until it is final or suspended: observe, decide, act, write down, wait. Takes
+// SIGINT, SIGTERM and SIGHUP as a request to cancel (the second one ends the grace) and SIGUSR1 as "look at the
+// requests", from a signalfd, so these must be blocked in the process; the second, third … attempt included.
+// Throws Error (conflict) when another process runs this attempt already.
+model::JobRecord supervise(const std::string& name, const JobStore& store, Backend& backend, const Clock& clock, Watcher& watcher);
+
+// Blocks the signals `supervise` listens to. Call once, before any thread or child exists.
+void block_supervisor_signals();
+
+// The record brought to the truth: when the process that supervised a job is gone, what the job's files tell becomes
+// its state. Called by every command before it shows or changes a job. Safe to be done by several at once.
+model::JobRecord load_and_repair(const std::string& name, const JobStore& store, Backend& backend, const Clock& clock);
+
+// Makes the supervisor look at changed requests. False when no process supervises the job on this host.
+bool wake_supervisor(const model::JobRecord& record);
+
+}  // namespace viaduct::bridge

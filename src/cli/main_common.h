@@ -1,0 +1,13 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+namespace viaduct::cli {
+
+// Parses the command line and runs `body`; turns every Error into one message on standard error ("program: reason",
+// then the hint) and an exit code. The only place of a program that catches.
+int run_main(CLI::App& app, int argc, char** argv, const std::function<int()>& body);
+
+}  // namespace viaduct::cli

@@ -1,0 +1,114 @@
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "bridge/supervisor.h"
+#include "cli/commands.h"
+#include "cli/detached.h"
+#include "cli/prepare.h"
+#include "cli/run_view.h"
+
+namespace viaduct::cli {
+namespace {
+
+struct RunArgs {
+  std::vector<std::string> files;
+  bool quiet = false;
+  bool no_labels = false;
+};
+
+std::string where_nodes_are(const model::RunPlan& plan) {
+  const std::string shape = str(count_of(plan.nodes, "node"), " x ", count_of(plan.slots_per_node, "rank"));
+  const std::string this_host = str("this host, ", host_name());
+  if (plan.nodes == 1) return str(shape, " on ", this_host);
+  return str(shape, "; all ", plan.nodes, " nodes are ", this_host);
+}
+
+int run(Context& context, const RunArgs& args) {
+  auto jobs = prepare_jobs(context, args.files);
+  if (jobs.size() != 1)
+    throw Error(str("`run` takes one TrainJob, but there are ", jobs.size()), ExitCode::bad_input, "`viaduct submit` takes several");
+  const PreparedJob& prepared = jobs.front();
+  check_this_machine(context, prepared.plan);
+  bridge::block_supervisor_signals();
+  const model::JobRecord created = create_job(context, prepared);
+  if (!args.quiet) {
+    context.terminal.err(str("viaduct: ", created.name, ": ", where_nodes_are(prepared.plan), "\n"));
+    if (!prepared.plan.losses.empty())
+      context.terminal.err(str("viaduct: ", created.name, ": ", count_of(static_cast<std::int64_t>(prepared.plan.losses.size()), "field"),
+                               " of the TrainJob and its runtime have no effect here; `viaduct plan` lists them\n"));
+  }
+  RunView view(context.terminal, context.store, context.clock, created.ranks, !args.no_labels, args.quiet);
+  auto backend = context.local_backend();
+  const model::JobRecord ended = bridge::supervise(created.name, context.store, backend, context.clock, view);
+  view.finish(ended);
+  return ended.exit_code.value_or(0);
+}
+
+struct SubmitArgs {
+  std::vector<std::string> files;
+  std::string output = "text";
+};
+
+int submit(Context& context, const SubmitArgs& args) {
+  const auto jobs = prepare_jobs(context, args.files);
+  for (const auto& prepared : jobs) check_this_machine(context, prepared.plan);
+  for (const auto& prepared : jobs) {
+    const model::JobRecord record = create_job(context, prepared);
+    start_supervisor(context, record.name);
+    const std::string state = prepared.plan.suspend ? " (suspended)" : "";
+    context.terminal.out(args.output == "name" ? str(record.name, "\n") : str(record.name, " submitted", state, "\n"));
+  }
+  return 0;
+}
+
+// Tells the process that started this one, by a byte on standard output, that the job is in good hands.
+class ReadyWatcher : public bridge::Watcher {
+ public:
+  void on_record(const model::JobRecord&) override {
+    if (!told_) write_all(STDOUT_FILENO, "r");
+    told_ = true;
+  }
+
+ private:
+  bool told_ = false;
+};
+
+}  // namespace
+
+void add_run(CLI::App& app, Chosen& chosen) {
+  auto args = std::make_shared<RunArgs>();
+  CLI::App* command = app.add_subcommand("run", "Run a TrainJob on this machine and show its output until it ends");
+  command->add_option("FILE", args->files, "TrainJob and runtimes: YAML or JSON files, directories, or - for standard input")->required();
+  command->add_flag("-q,--quiet", args->quiet, "Print what the ranks print, and nothing else but failures");
+  command->add_flag("--no-labels", args->no_labels, "Don't put [rank] before each line");
+  command->footer(
+      "Exits with the program's exit code, or 128+S when signal S ended it. Ctrl-C ends the run: the ranks get SIGTERM and, "
+      "after the runtime's terminationGracePeriodSeconds (10 when not set), SIGKILL; a second Ctrl-C kills at once.");
+  command->callback([args, &chosen] { chosen = [args](Context& context) { return run(context, *args); }; });
+}
+
+void add_submit(CLI::App& app, Chosen& chosen) {
+  auto args = std::make_shared<SubmitArgs>();
+  CLI::App* command = app.add_subcommand("submit", "Start TrainJobs in the background and return");
+  command->add_option("FILE", args->files, "TrainJobs and runtimes: YAML or JSON files, directories, or - for standard input")->required();
+  command->add_option("-o,--output", args->output, "What to print: text or name")->check(CLI::IsMember({"text", "name"}))->capture_default_str();
+  command->callback([args, &chosen] { chosen = [args](Context& context) { return submit(context, *args); }; });
+}
+
+void add_supervise(CLI::App& app, Chosen& chosen) {
+  auto name = std::make_shared<std::string>();
+  CLI::App* command = app.add_subcommand("supervise", "Drive a submitted job (started by submit and resume)");
+  command->add_option("NAME", *name, "The job")->required();
+  command->group("");  // not for people
+  command->callback([name, &chosen] {
+    chosen = [name](Context& context) {
+      bridge::block_supervisor_signals();
+      auto backend = context.local_backend();
+      ReadyWatcher watcher;
+      const auto record = bridge::supervise(*name, context.store, backend, context.clock, watcher);
+      return record.exit_code.value_or(0);
+    };
+  });
+}
+
+}  // namespace viaduct::cli

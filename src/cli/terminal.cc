@@ -1,0 +1,48 @@
+#include "cli/terminal.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+
+namespace viaduct::cli {
+
+Terminal::Terminal(const Environment& environment)
+    : out_is_terminal_(::isatty(STDOUT_FILENO) == 1),
+      err_is_terminal_(::isatty(STDERR_FILENO) == 1),
+      colour_(environment.get_or("NO_COLOR", "").empty() && environment.get_or("TERM", "dumb") != "dumb") {}
+
+int Terminal::width() const {
+  winsize size{};
+  constexpr int usual_width = 80;
+  if (!err_is_terminal_ || ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return usual_width;
+  return size.ws_col;
+}
+
+void Terminal::out(std::string_view text) {
+  clear_status();
+  write_all(STDOUT_FILENO, text);
+}
+
+void Terminal::err(std::string_view text) {
+  clear_status();
+  write_all(STDERR_FILENO, text);
+}
+
+void Terminal::show_status(const std::string& line) {
+  if (!err_is_terminal_) return;
+  write_all(STDERR_FILENO, str("\r\033[K", std::string_view(line).substr(0, static_cast<std::size_t>(width() - 1))));
+  status_shown_ = true;
+}
+
+void Terminal::clear_status() {
+  if (status_shown_) write_all(STDERR_FILENO, "\r\033[K");
+  status_shown_ = false;
+}
+
+std::string paint(bool colour, std::string_view code, std::string_view text) {
+  return colour ? str("\033[", code, "m", text, "\033[0m") : std::string(text);
+}
+
+}  // namespace viaduct::cli

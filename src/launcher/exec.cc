@@ -1,0 +1,82 @@
+#include "launcher/exec.h"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/files.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "launcher/output_demux.h"
+#include "topology/cpu_binding.h"
+
+namespace viaduct::launcher {
+namespace {
+
+void bind_rank(const ExecOptions& options, const RankIdentity& identity, Environment& environment, std::string& cpus) {
+  const topology::LocalCpus machine;
+  const auto binding = topology::plan_rank_binding(options.binding, machine.allowed(), identity.local_rank, identity.local_size);
+  // Ranks that outnumber the cores must give way while they wait for each other, or they starve the one that works.
+  if (binding.oversubscribed) environment.set_default("OMPI_MCA_mpi_yield_when_idle", "1");
+  cpus = topology::to_linux_list(binding.cpus);
+  if (binding.cpus.empty()) return;
+  const std::string refused = machine.bind(binding.cpus);
+  if (refused.empty()) return;
+  cpus.clear();
+  write_all(STDERR_FILENO, str("viaduct-agent exec: rank ", identity.rank, " stays unbound: ", refused, "\n"));
+}
+
+[[noreturn]] void become(const std::vector<std::string>& command, const Environment& environment, const std::string& who) {
+  const auto lookup = find_program(command.at(0), environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin"), std::filesystem::current_path());
+  if (lookup.found.empty())
+    throw Error(str(who, "program not found: ", command[0], command[0].find('/') == std::string::npos ? " (looked along PATH)" : ""),
+                ExitCode::program_not_found);
+  const CStrings argv(command);
+  const CStrings envp(environment.as_strings());
+  ::execve(lookup.found.c_str(), argv.data(), envp.data());
+  const int error = errno;
+  std::string reason = std::strerror(error);
+  if (error == ENOEXEC) reason = "neither a binary for this machine nor a script with a #! line";
+  if (error == ENOENT) reason = "its interpreter is not there";
+  throw Error(str(who, "can't run ", lookup.found.string(), ": ", reason), ExitCode::cannot_execute);
+}
+
+void restore_signals() {
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+}  // namespace
+
+void exec_rank(const ExecOptions& options, Environment environment) {
+  // Before anything else: from here on this process, and what it becomes, ends with mpirun's daemon.
+  if (options.die_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  const auto identity = read_rank_identity(environment, options.slots);
+  if (!identity)
+    throw Error("no MPI launcher told which rank this is: none of OMPI_COMM_WORLD_RANK, PMI_RANK, SLURM_PROCID, PMIX_RANK is set",
+                ExitCode::bad_input, "start it under mpirun or srun");
+  set_rank_variables(environment, *identity, options.rendezvous);
+  const std::string host = host_name();
+  std::string cpus;
+  bind_rank(options, *identity, environment, cpus);
+  if (!options.directory.empty() && ::chdir(options.directory.c_str()) != 0)
+    throw Error::from_errno(str("can't change to the working directory ", options.directory, " on ", host), errno, ExitCode::cannot_execute);
+  if (options.hello) write_all(STDERR_FILENO, format_hello({identity->rank, host, ::getpid(), cpus}));
+  restore_signals();
+  become(options.command, environment, str("rank ", identity->rank, " on ", host, ": "));
+}
+
+void exec_tethered(pid_t parent, const std::vector<std::string>& command, const Environment& environment) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (::getppid() != parent) throw Error("the process that started this one is gone");
+  restore_signals();
+  become(command, environment, "");
+}
+
+}  // namespace viaduct::launcher

@@ -1,0 +1,345 @@
+#include "launcher/launch.h"
+
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <deque>
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "launcher/log_line.h"
+#include "launcher/mpirun_messages.h"
+#include "launcher/output_demux.h"
+#include "model/exit_record.h"
+
+namespace viaduct::launcher {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kept_lines = 5;                  // of each rank, for the exit record
+constexpr milliseconds mpirun_grace(3000);             // for mpirun to end its ranks after TERM
+constexpr milliseconds leftover_grace(1000);           // for what ranks left behind
+constexpr milliseconds drain_limit(500);               // for output in the pipes after mpirun's end
+
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  return set;
+}
+
+// What the ranks print, on its way to the log: split by rank, counted, the last lines kept, failures noticed.
+class OutputLog {
+ public:
+  OutputLog(int ranks, const MpiFlavour& mpi, const std::string& nonce)
+      : ranks_(ranks),
+        out_(rank_tag(mpi, OutputStream::standard_output, nonce), ranks),
+        err_(rank_tag(mpi, OutputStream::standard_error, nonce), ranks) {}
+
+  // An empty chunk is the end of that stream.
+  void feed(bool is_error, std::string_view chunk) {
+    const OutputSink sink = {[&](std::optional<int> rank, std::string_view line) { add(is_error, rank, line); },
+                             [&](const RankHello& hello) { started_[hello.rank] = hello; }};
+    OutputDemux& demux = is_error ? err_ : out_;
+    if (chunk.empty()) {
+      demux.finish(sink);
+    } else {
+      demux.feed(chunk, sink);
+    }
+    flush();
+  }
+
+  void remark(std::string_view text) {
+    append_log_line(pending_, {LogLine::Source::viaduct, 0, false, text});
+    flush();
+  }
+
+  bool all_started() const { return static_cast<int>(started_.size()) == ranks_; }
+  const std::map<int, RankHello>& started() const { return started_; }
+  const FailureParser& failures() const { return failures_; }
+
+  std::vector<std::string> last_lines(int rank) const {
+    const auto found = last_lines_.find(rank);
+    if (found == last_lines_.end()) return {};
+    return {found->second.begin(), found->second.end()};
+  }
+
+ private:
+  void add(bool is_error, std::optional<int> rank, std::string_view text) {
+    failures_.feed(rank, text);
+    append_log_line(pending_, {rank ? LogLine::Source::rank : LogLine::Source::launcher, rank.value_or(0), is_error, text});
+    if (!rank) return;
+    auto& lines = last_lines_[*rank];
+    if (lines.size() == kept_lines) lines.pop_front();
+    constexpr std::size_t longest_kept = 500;
+    lines.emplace_back(text.substr(0, longest_kept));
+  }
+
+  void flush() {
+    if (!pending_.empty()) write_all(STDOUT_FILENO, pending_);
+    pending_.clear();
+  }
+
+  int ranks_;
+  OutputDemux out_;
+  OutputDemux err_;
+  FailureParser failures_;
+  std::map<int, RankHello> started_;
+  std::unordered_map<int, std::deque<std::string>> last_lines_;
+  std::string pending_;
+};
+
+class Launch {
+ public:
+  Launch(const LaunchOptions& options, PreparedLaunch prepared, const Clock& clock, Fd signals)
+      : options_(options), prepared_(std::move(prepared)), clock_(clock), signals_(std::move(signals)),
+        log_(static_cast<int>(prepared_.plan.ranks()), prepared_.mpirun.flavour, prepared_.output_nonce) {
+    record_.node = host_name();
+    record_.attempt = options_.attempt;
+    record_.started = clock_.now();
+  }
+
+  model::ExitRecord run() {
+    write_file_atomically(prepared_.hostfile, prepared_.hostfile_text, 0644);
+    start();
+    if (prepared_.plan.launch == model::LaunchStyle::own_launcher) tell_started();
+    while (!mpirun_->poll()) step();
+    drain();
+    end_descendants(stop_cause_ ? SIGKILL : SIGTERM, leftover_grace);
+    conclude(*mpirun_->poll());
+    return record_;
+  }
+
+ private:
+  void start() {
+    Pipe out = make_pipe();
+    Pipe err = make_pipe();
+    SpawnOptions spawn;
+    spawn.argv = {own_executable().string(), "tether", std::to_string(::getpid()), "--"};
+    spawn.argv.insert(spawn.argv.end(), prepared_.command.argv.begin(), prepared_.command.argv.end());
+    spawn.environment = &prepared_.environment;
+    spawn.stdout_fd = out.write_end.get();
+    spawn.stderr_fd = err.write_end.get();
+    if (prepared_.plan.launch == model::LaunchStyle::own_launcher) spawn.directory = prepared_.plan.working_directory;
+    mpirun_.emplace(Process::spawn(spawn));
+    for (Pipe* pipe : {&out, &err}) set_non_blocking(pipe->read_end.get());
+    stdout_ = std::move(out.read_end);
+    stderr_ = std::move(err.read_end);
+  }
+
+  // Waits for one thing to happen and deals with it.
+  void step() {
+    pollfd fds[] = {{signals_.get(), POLLIN, 0}, {mpirun_->pidfd(), POLLIN, 0}, {stdout_.get(), POLLIN, 0}, {stderr_.get(), POLLIN, 0}};
+    ::poll(fds, std::size(fds), timeout_ms());
+    if (fds[0].revents != 0) take_signals();
+    if (fds[2].revents != 0) pump(stdout_, false);
+    if (fds[3].revents != 0) pump(stderr_, true);
+    if (!told_started_ && log_.all_started()) tell_started();
+    if (stop_cause_ && steady_clock::now() >= next_stop_) escalate();
+  }
+
+  int timeout_ms() const {
+    if (!stop_cause_) return -1;
+    const auto left = std::chrono::duration_cast<milliseconds>(next_stop_ - steady_clock::now()).count() + 1;
+    return static_cast<int>(std::max<std::int64_t>(left, 0));
+  }
+
+  void pump(Fd& fd, bool is_error) {
+    const auto [chunk, ready] = read_some(fd.get(), 1 << 18);
+    if (!ready) return;
+    if (chunk.empty()) fd.reset();
+    log_.feed(is_error, chunk);
+  }
+
+  // Reads what is left in the pipes. A process that a rank left behind may hold them open for ever.
+  void drain() {
+    const auto until = steady_clock::now() + drain_limit;
+    while ((stdout_ || stderr_) && steady_clock::now() < until) {
+      pollfd fds[] = {{stdout_.get(), POLLIN, 0}, {stderr_.get(), POLLIN, 0}};
+      constexpr int pause_ms = 20;
+      if (::poll(fds, std::size(fds), pause_ms) == 0 && !children_left()) break;
+      if (fds[0].revents != 0) pump(stdout_, false);
+      if (fds[1].revents != 0) pump(stderr_, true);
+    }
+    if (stdout_) log_.feed(false, "");
+    if (stderr_) log_.feed(true, "");
+  }
+
+  void tell_started() {
+    told_started_ = true;
+    write_file_atomically(options_.attempt_directory / "started", format_rfc3339(clock_.now()) + "\n");
+    if (prepared_.plan.launch == model::LaunchStyle::wrapped)
+      log_.remark(str(count_of(prepared_.plan.ranks(), "rank"), " started on ", count_of(static_cast<std::int64_t>(prepared_.hosts.size()), "host")));
+  }
+
+  void take_signals() {
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+      const bool orphaned = options_.parent > 0 && ::getppid() != options_.parent;
+      if (!stop_cause_) {
+        stop_cause_ = orphaned ? model::ExitRecord::Cause::supervisor_died : model::ExitRecord::Cause::stopped;
+        stop_signal_ = static_cast<int>(info.ssi_signo);
+        next_stop_ = steady_clock::now();
+      }
+      if (info.ssi_signo == SIGINT) {
+        stage_ = StopStage::kill;
+        next_stop_ = steady_clock::now();
+      }
+    }
+  }
+
+  // TERM to the ranks, so that they can write a checkpoint; then TERM to mpirun, which gives its ranks a second; then
+  // KILL to everything. (Open MPI's own TERM handling leaves the ranks one second and can't be made to wait for less
+  // than its full time-out, so it comes second.)
+  void escalate() {
+    switch (stage_) {
+      case StopStage::ranks:
+        stage_ = StopStage::mpirun;
+        if (signal_ranks(SIGTERM) > 0) {
+          next_stop_ = steady_clock::now() + std::chrono::seconds(prepared_.plan.grace_seconds);
+          return;
+        }
+        [[fallthrough]];
+      case StopStage::mpirun:
+        mpirun_->signal_group(SIGTERM);
+        next_stop_ = steady_clock::now() + own_grace();
+        stage_ = StopStage::kill;
+        return;
+      case StopStage::kill:
+        signal_descendants(SIGKILL);
+        next_stop_ = steady_clock::now() + mpirun_grace;
+        return;
+    }
+  }
+
+  // A command that is its own launcher gets the plan's grace itself.
+  milliseconds own_grace() const {
+    const bool own = prepared_.plan.launch == model::LaunchStyle::own_launcher;
+    return own ? std::chrono::seconds(prepared_.plan.grace_seconds) + mpirun_grace : mpirun_grace;
+  }
+
+  int signal_ranks(int signal) const {
+    int count = 0;
+    for (const auto& [rank, hello] : log_.started())
+      if (hello.host == record_.node && ::kill(static_cast<pid_t>(hello.pid), signal) == 0) ++count;
+    return count;
+  }
+
+  void conclude(const ExitStatus& mpirun_status) {
+    record_.ended = clock_.now();
+    record_.exit_code = mpirun_status.shell_code();
+    if (stop_cause_) {
+      record_.cause = *stop_cause_;
+      record_.message = *stop_cause_ == model::ExitRecord::Cause::supervisor_died
+                            ? str("the viaduct process that ran it (pid ", options_.parent, " on ", record_.node, ") was killed; its ranks were ended")
+                            : str("ended on request (", describe(ExitStatus{0, stop_signal_}), ")");
+      record_.exit_code = 128 + stop_signal_;
+      return;
+    }
+    if (mpirun_status.ok()) return;
+    record_.failure = failed_rank();
+    record_.hint = log_.failures().hint().value_or("");
+    const std::string program = prepared_.command.argv.front();
+    if (mpirun_status.signal != 0) {
+      record_.failure.reset();  // whatever the ranks died of came after
+      record_.message = str(program, " on ", record_.node, " was ended by ", describe(mpirun_status));
+    } else if (record_.failure) {
+      record_.message = model::describe(*record_.failure);
+      record_.exit_code = record_.failure->signal != 0 ? 128 + record_.failure->signal : record_.failure->exit_code;
+      if (record_.exit_code == 0) record_.exit_code = mpirun_status.code;
+    } else {
+      record_.message = str(program, " on ", record_.node, " ended with ", describe(mpirun_status));
+    }
+  }
+
+  std::optional<model::FailedRank> failed_rank() const {
+    const auto told = log_.failures().first_failure();
+    if (!told) return std::nullopt;
+    model::FailedRank failed;
+    if (told->rank) failed.rank = *told->rank;
+    failed.host = told->host;
+    // Hydra names the process, not the rank.
+    for (const auto& [rank, hello] : log_.started())
+      if (!failed.rank && told->pid > 0 && hello.pid == told->pid && (told->host.empty() || hello.host == told->host)) failed.rank = rank;
+    if (failed.rank) {
+      const auto hello = log_.started().find(static_cast<int>(*failed.rank));
+      if (hello != log_.started().end()) failed.host = hello->second.host;
+      failed.last_lines = log_.last_lines(static_cast<int>(*failed.rank));
+    }
+    failed.exit_code = told->exit_code.value_or(0);
+    failed.signal = told->signal.value_or(0);
+    return failed;
+  }
+
+  enum class StopStage { ranks, mpirun, kill };
+
+  const LaunchOptions& options_;
+  PreparedLaunch prepared_;
+  const Clock& clock_;
+  Fd signals_;
+  OutputLog log_;
+  model::ExitRecord record_;
+  std::optional<Process> mpirun_;
+  Fd stdout_;
+  Fd stderr_;
+  bool told_started_ = false;
+  std::optional<model::ExitRecord::Cause> stop_cause_;
+  int stop_signal_ = SIGTERM;
+  StopStage stage_ = StopStage::ranks;
+  steady_clock::time_point next_stop_;
+};
+
+void write_exit_record(const LaunchOptions& options, const model::ExitRecord& record) {
+  const auto directory = options.attempt_directory / "exit";
+  create_directories(directory, 0700);
+  write_file_atomically(directory / record.node, write_json(to_value(record)) + "\n", 0600);
+}
+
+}  // namespace
+
+int launch(const LaunchOptions& options, const Environment& environment, const Clock& clock) {
+  // Signals first: from here on a request to stop waits in the signalfd until it can be dealt with.
+  const sigset_t set = stop_signals();
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  become_subreaper();
+  if (options.parent > 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+    if (::getppid() != options.parent) ::kill(::getpid(), SIGTERM);  // it was gone before we asked
+  }
+  model::ExitRecord record;
+  try {
+    PreparedLaunch prepared = prepare_launch(options, environment, own_executable());
+    if (options.dry_run) {
+      write_all(STDOUT_FILENO, describe(prepared));
+      return 0;
+    }
+    record = Launch(options, std::move(prepared), clock, std::move(signals)).run();
+  } catch (const Error& e) {
+    if (options.dry_run) throw;
+    end_descendants(SIGKILL, milliseconds(0));
+    record.node = host_name();
+    record.attempt = options.attempt;
+    record.cause = model::ExitRecord::Cause::launch_failed;
+    record.exit_code = static_cast<int>(e.code());
+    record.message = e.what();
+    record.hint = e.hint();
+    record.started = record.ended = clock.now();
+  }
+  write_exit_record(options, record);
+  return record.exit_code;
+}
+
+}  // namespace viaduct::launcher

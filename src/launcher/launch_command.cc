@@ -1,0 +1,114 @@
+#include "launcher/launch_command.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "launcher/rank_tag.h"
+
+namespace viaduct::launcher {
+namespace {
+
+using Words = std::vector<std::string>;
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+void append(Words& words, const Words& more) { words.insert(words.end(), more.begin(), more.end()); }
+void append(Variables& variables, const Variables& more) { variables.insert(variables.end(), more.begin(), more.end()); }
+
+// Open MPI wants both of its own pair; release 5 hands on to PRRTE, which has another pair.
+Variables allow_root() {
+  return {{"OMPI_ALLOW_RUN_AS_ROOT", "1"},
+          {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"},
+          {"PRTE_ALLOW_RUN_AS_ROOT", "1"},
+          {"PRTE_ALLOW_RUN_AS_ROOT_CONFIRM", "1"}};
+}
+
+// Open MPI looks for ssh even where it has nothing to start with it: release 4 then ends, release 5 forgets the
+// hostfile. `isolated` starts nothing elsewhere; release 5 has no such part, but takes any program for ssh.
+Words open_mpi_without_ssh(int major) {
+  if (major < 5) return {"--mca", "plm", "isolated"};
+  return {"--mca", "plm", "ssh", "--mca", "plm_ssh_agent", "/bin/sh"};
+}
+
+Words open_mpi_options(const LaunchRequest& request) {
+  const int major = request.mpi.major;
+  Words words = major >= 5 ? Words{"--output", "tag"} : Words{"--tag-output"};
+  append(words, {"--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", "--hostfile", request.hostfile_path});
+  append(words, {"-np", std::to_string(request.ranks)});
+  if (request.only_this_host) append(words, open_mpi_without_ssh(major));
+  for (const auto& name : request.env_names) append(words, {"-x", name});
+  return words;
+}
+
+Words hydra_options(const LaunchRequest& request) {
+  const RankTag tag = rank_tag(request.mpi, OutputStream::standard_output, request.output_nonce);
+  const bool intel = request.mpi.family == MpiFamily::intel;
+  // Intel's -f reads the names in the file but not the slots.
+  Words words = {intel ? "-machinefile" : "-f", request.hostfile_path, "-np", std::to_string(request.ranks)};
+  append(words, {"-genvall", "-prepend-pattern", str(tag.before_rank, "%r", tag.after_rank)});
+  if (!intel) append(words, {"-bind-to", "none"});
+  if (request.only_this_host) append(words, {"-launcher", "fork"});
+  return words;
+}
+
+int smallest_slots(const std::vector<HostSlots>& hosts) {
+  return std::ranges::min_element(hosts, {}, &HostSlots::slots)->slots;
+}
+
+Variables open_mpi_variables(const LaunchRequest& request, const std::string& slots) {
+  return {{"OMPI_MCA_orte_default_hostfile", request.hostfile_path},
+          {"OMPI_MCA_orte_keep_fqdn_hostnames", "true"},
+          {"OMPI_MCA_orte_set_default_slots", slots},
+          {"PRTE_MCA_prte_default_hostfile", request.hostfile_path},
+          // With true PRRTE takes this host's own full name for another host's.
+          {"PRTE_MCA_prte_keep_fqdn_hostnames", "false"},
+          {"PRTE_MCA_prte_set_default_slots", slots},
+          // PRRTE binds to cores by itself, and ends when there are more ranks than cores unless told that this is fine.
+          {"PRTE_MCA_hwloc_default_binding_policy", "core:overload-allowed"}};
+}
+
+}  // namespace
+
+LaunchCommand make_launch_command(const LaunchRequest& request) {
+  if (std::ranges::find(request.rank_command, ":") != request.rank_command.end()) {
+    throw Error("the command has the word \":\", at which mpirun would start another program", ExitCode::bad_input,
+                "run the command from a script");
+  }
+  LaunchCommand command{{request.mpirun}, {}};
+  append(command.argv, request.mpi.family == MpiFamily::open_mpi ? open_mpi_options(request) : hydra_options(request));
+  append(command.argv, request.rank_command);
+  if (request.as_root && request.mpi.family == MpiFamily::open_mpi) append(command.env, allow_root());
+  if (request.mpi.family == MpiFamily::intel) {
+    // Under a batch system Intel MPI would rather follow that than its hostfile.
+    append(command.env, {{"I_MPI_PIN", "0"}, {"I_MPI_JOB_RESPECT_PROCESS_PLACEMENT", "0"}});
+  }
+  return command;
+}
+
+Variables hands_off_env(const LaunchRequest& request) {
+  const std::string slots = std::to_string(smallest_slots(request.hosts));
+  const std::string nodes = std::to_string(request.hosts.size());
+  Variables env = {{"VIADUCT_HOSTFILE", request.hostfile_path},
+                   {"VIADUCT_NNODES", nodes},
+                   {"VIADUCT_SLOTS_PER_NODE", slots},
+                   {"VIADUCT_NPROCS", std::to_string(request.ranks)},
+                   {"PET_NNODES", nodes},
+                   {"PET_NPROC_PER_NODE", slots}};
+  switch (request.mpi.family) {
+    case MpiFamily::open_mpi:
+      append(env, open_mpi_variables(request, slots));
+      break;
+    case MpiFamily::mpich:
+      append(env, {{"HYDRA_HOST_FILE", request.hostfile_path}});
+      break;
+    case MpiFamily::intel:
+      append(env, {{"I_MPI_HYDRA_HOST_FILE", request.hostfile_path},
+                   {"I_MPI_PERHOST", slots},
+                   {"I_MPI_JOB_RESPECT_PROCESS_PLACEMENT", "0"}});
+      break;
+  }
+  if (request.as_root) append(env, allow_root());
+  return env;
+}
+
+}  // namespace viaduct::launcher

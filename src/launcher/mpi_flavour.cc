@@ -1,0 +1,72 @@
+#include "launcher/mpi_flavour.h"
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace viaduct::launcher {
+namespace {
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+std::string_view first_line(std::string_view text) {
+  text = trim(text);
+  return trim(text.substr(0, text.find('\n')));
+}
+
+// The first word after `marker`: "4.1.4" for "mpirun (Open MPI) 4.1.4" and the marker ")".
+std::optional<std::string> word_after(std::string_view text, std::string_view marker) {
+  const auto at = text.find(marker);
+  if (at == std::string_view::npos) return std::nullopt;
+  text = trim(text.substr(at + marker.size()));
+  return std::string(text.substr(0, text.find_first_of(" \t\r\n,")));
+}
+
+// "5.0.11", "5.1.0rc2" and "2021.19": a major number of at least `oldest`, and a minor one.
+std::optional<MpiFlavour> flavour(MpiFamily family, const std::optional<std::string>& version, int oldest) {
+  if (!version) return std::nullopt;
+  const auto parts = split(*version, '.');
+  if (parts.size() < 2) return std::nullopt;
+  const auto digits = std::find_if(parts[1].begin(), parts[1].end(), [](unsigned char c) { return !std::isdigit(c); });
+  const auto major = parse_integer(parts[0]);
+  const auto minor = parse_integer(std::string(parts[1].begin(), digits));
+  if (!major || !minor || *major < oldest || *major > 9999 || *minor > 9999) return std::nullopt;
+  return MpiFlavour{family, static_cast<int>(*major), static_cast<int>(*minor), *version};
+}
+
+std::optional<MpiFlavour> recognise(std::string_view output) {
+  const std::string_view line = first_line(output);
+  // MVAPICH is built on MPICH and has its Hydra, but other environment variables.
+  if (contains(output, "MVAPICH") || contains(output, "mvapich")) return std::nullopt;
+  if (contains(line, "(Open MPI) ")) return flavour(MpiFamily::open_mpi, word_after(line, "(Open MPI) "), 3);
+  // Debian's mpirun.openmpi and orterun name the run-time layer; its version is Open MPI's.
+  if (contains(line, "(OpenRTE) ")) return flavour(MpiFamily::open_mpi, word_after(line, "(OpenRTE) "), 3);
+  if (contains(line, "Intel(R) MPI Library")) {
+    return flavour(MpiFamily::intel, word_after(line, "Version "), 2018);
+  }
+  if (contains(output, "HYDRA build details")) {
+    return flavour(MpiFamily::mpich, word_after(output, "Version:"), 3);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+MpiFlavour parse_mpirun_version(std::string_view output) {
+  if (auto known = recognise(output)) return *known;
+  const auto line = first_line(output).substr(0, 120);
+  throw Error(line.empty() ? "`mpirun --version` printed nothing" : str("this mpirun is not known: \"", line, "\""),
+              ExitCode::missing_on_host, "Viaduct runs Open MPI 3 to 5, MPICH 3 to 5 and Intel MPI 2018 and later");
+}
+
+std::string describe(const MpiFlavour& mpi) {
+  const std::string_view name = mpi.family == MpiFamily::open_mpi ? "Open MPI "
+                                : mpi.family == MpiFamily::mpich  ? "MPICH "
+                                                                  : "Intel MPI ";
+  return str(name, mpi.version_text);
+}
+
+}  // namespace viaduct::launcher

@@ -1,0 +1,43 @@
+#include "launcher/rank_report.h"
+
+#include <limits>
+
+#include "base/text.h"
+
+namespace viaduct::launcher {
+namespace {
+
+constexpr std::string_view line_start = "\x1eviaduct ";
+
+// Takes "key=value" and the blank after it off the front of the line.
+std::optional<std::string_view> take(std::string_view& line, std::string_view key) {
+  if (!line.starts_with(key) || line.substr(key.size(), 1) != "=") return std::nullopt;
+  line.remove_prefix(key.size() + 1);
+  const auto value = line.substr(0, line.find(' '));
+  line.remove_prefix(value.size());
+  if (!line.empty()) line.remove_prefix(1);
+  return value;
+}
+
+}  // namespace
+
+std::string format_hello(const RankHello& hello) {
+  return str(line_start, "rank=", hello.rank, " host=", hello.host, " pid=", hello.pid, " cpus=", hello.cpus, '\n');
+}
+
+std::optional<RankHello> parse_hello(std::string_view line) {
+  if (!line.starts_with(line_start)) return std::nullopt;
+  line.remove_prefix(line_start.size());
+  const auto rank = take(line, "rank");
+  const auto host = take(line, "host");
+  const auto pid = take(line, "pid");
+  const auto cpus = take(line, "cpus");
+  if (!rank || !host || !pid || !cpus || !line.empty()) return std::nullopt;
+  const auto rank_number = parse_integer(*rank);
+  const auto pid_number = parse_integer(*pid);
+  if (!rank_number || *rank_number < 0 || *rank_number > std::numeric_limits<int>::max()) return std::nullopt;
+  if (!pid_number || *pid_number <= 0) return std::nullopt;
+  return RankHello{static_cast<int>(*rank_number), std::string(*host), *pid_number, std::string(*cpus)};
+}
+
+}  // namespace viaduct::launcher
