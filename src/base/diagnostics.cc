@@ -26,22 +26,31 @@ static std::string_view line_of(std::string_view text, std::uint32_t line) {
   return text.substr(start, text.find('\n', start) - start);
 }
 
-// The line with tabs and control bytes as blanks, cut to a window around the caret when it is very long.
-static std::string excerpt(std::string_view line, std::uint32_t column) {
+static bool continues_a_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+// The line with tabs and control bytes as blanks, cut to a window around the caret when it is very long; and the caret.
+static std::pair<std::string, std::string> excerpt(std::string_view line, std::uint32_t column) {
   constexpr std::size_t widest = 160;
   constexpr std::size_t before_caret = 60;
   std::string shown(line);
   for (char& c : shown)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  std::size_t caret = column > 0 ? column - 1 : 0;
+  std::size_t caret = std::min<std::size_t>(column > 0 ? column - 1 : 0, shown.size());
   std::string prefix;
   if (shown.size() > widest && caret > before_caret) {
-    shown = shown.substr(std::min(caret - before_caret, shown.size()));
-    caret = before_caret;
+    std::size_t cut = caret - before_caret;
+    while (cut < caret && continues_a_character(shown[cut])) ++cut;
+    shown.erase(0, cut);
+    caret -= cut;
     prefix = "...";
   }
-  if (shown.size() > widest) shown = shown.substr(0, widest) + "...";
-  return prefix + shown + "\n" + std::string(prefix.size() + caret, ' ') + "^";
+  if (shown.size() > widest) {
+    std::size_t end = widest;
+    while (end > caret && continues_a_character(shown[end])) --end;
+    shown = shown.substr(0, end) + "...";
+  }
+  const auto hidden = std::count_if(shown.begin(), shown.begin() + static_cast<std::ptrdiff_t>(caret), continues_a_character);
+  return {prefix + shown, std::string(prefix.size() + caret - static_cast<std::size_t>(hidden), ' ') + "^"};
 }
 
 std::string render(const Diagnostic& diagnostic, bool colour) {
@@ -55,10 +64,10 @@ std::string render(const Diagnostic& diagnostic, bool colour) {
   std::string out = place.empty() ? "" : paint("1", place) + " ";
   out += paint(is_error ? "1;31" : "1;35", is_error ? "error:" : "warning:") + " " + diagnostic.message + "\n";
   if (diagnostic.source && diagnostic.mark.line > 0) {
-    const auto lines = split(excerpt(line_of(diagnostic.source->text, diagnostic.mark.line), diagnostic.mark.column), '\n');
-    if (!trim(lines[0]).empty()) {
-      out += "    " + lines[0] + "\n";
-      out += "    " + paint("1;32", lines[1]) + "\n";
+    const auto [line, caret] = excerpt(line_of(diagnostic.source->text, diagnostic.mark.line), diagnostic.mark.column);
+    if (!trim(line).empty()) {
+      out += "    " + line + "\n";
+      out += "    " + paint("1;32", caret) + "\n";
     }
   }
   if (!diagnostic.hint.empty()) out += "    " + paint("36", "hint:") + " " + diagnostic.hint + "\n";

@@ -43,8 +43,10 @@ std::string read_file(const fs::path& path) {
   throw Error(str("can't read ", path.string(), ": no such file"), ExitCode::not_found);
 }
 
-static void write_new_file(const fs::path& path, std::string_view content, mode_t mode, bool sync) {
+// False when `path` exists already. A file that could not be written whole is removed again.
+static bool write_new_file(const fs::path& path, std::string_view content, mode_t mode, bool sync) {
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+  if (!fd && errno == EEXIST) return false;
   if (!fd) throw Error::from_errno("can't create " + path.string(), errno);
   try {
     write_all(fd.get(), content);
@@ -53,14 +55,18 @@ static void write_new_file(const fs::path& path, std::string_view content, mode_
     ::unlink(path.c_str());
     throw e.with_context("can't write " + path.string());
   }
+  return true;
 }
 
 void write_file_atomically(const fs::path& path, std::string_view content, mode_t mode) {
   static std::atomic<unsigned> serial{0};
   char host[65] = {};
   ::gethostname(host, sizeof host - 1);
-  const fs::path temporary = path.parent_path() / str(".", path.filename().string(), ".", host, ".", ::getpid(), ".", serial++);
-  write_new_file(temporary, content, mode, true);
+  fs::path temporary;
+  do {  // a name may be taken: by one who had our pid and was killed while writing
+    const std::string name = str(".", path.filename().string(), ".", host, ".", ::getpid(), ".", serial++);
+    temporary = path.parent_path() / name;
+  } while (!write_new_file(temporary, content, mode, true));
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     const int error = errno;
     ::unlink(temporary.c_str());
@@ -75,20 +81,15 @@ bool create_directory_exclusively(const fs::path& path, mode_t mode) {
 }
 
 bool create_file_exclusively(const fs::path& path, std::string_view content, mode_t mode) {
-  const Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-  if (!fd) {
-    if (errno == EEXIST) return false;
-    throw Error::from_errno("can't create " + path.string(), errno);
-  }
-  write_all(fd.get(), content);
-  return true;
+  return write_new_file(path, content, mode, false);
 }
 
 void create_directories(const fs::path& path, mode_t mode) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return;
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) return;
   if (path.has_parent_path() && path.parent_path() != path) create_directories(path.parent_path(), mode);
-  create_directory_exclusively(path, mode);
+  if (!create_directory_exclusively(path, mode) && !fs::is_directory(path, ignored))
+    throw Error(str("can't create directory ", path.string(), ": a file has that name"), ExitCode::missing_on_host);
 }
 
 void remove_tree(const fs::path& path) {

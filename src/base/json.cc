@@ -82,8 +82,11 @@ class TreeBuilder : public nlohmann::json_sax<Json> {
 
   bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
     advance_to(furthest_ > source_->text.data() ? furthest_ - 1 : furthest_);
-    std::string reason = error.what();
-    if (const auto at = reason.find(": "); at != std::string::npos) reason = reason.substr(at + 2);
+    std::string reason = error.what();  // "[json.exception.NAME.NUMBER] parse error at line 1, column 2: why", or just why
+    for (const auto* prefix : {"[json.exception", "parse error at"}) {
+      const auto end = reason.starts_with(prefix) ? reason.find(*prefix == '[' ? "] " : ": ") : std::string::npos;
+      if (end != std::string::npos) reason.erase(0, end + 2);
+    }
     diagnostics_.error(source_, {line_, column_of(counted_)}, "not valid JSON: " + reason);
     return false;
   }

@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,6 +68,19 @@ class Attributes {
   posix_spawnattr_t attributes_;
 };
 
+// Why posix_spawn gave `error`: it says the same for a missing program and for a missing directory.
+Error cannot_start(const SpawnOptions& options, int error) {
+  const std::string what = str("can't start ", options.argv[0]);
+  std::error_code ignored;
+  if (!options.directory.empty() && !std::filesystem::is_directory(options.directory, ignored))
+    return Error(str(what, ": no such directory: ", options.directory.string()), ExitCode::cannot_execute);
+  if (error == ENOENT) return Error(what + ": no such program", ExitCode::program_not_found);
+  return Error::from_errno(what, error, ExitCode::cannot_execute);
+}
+
+// glibc 2.36 declares pidfd_open without C linkage, so the system call is made by hand.
+Fd open_pidfd(pid_t pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+
 }  // namespace
 
 Process Process::spawn(const SpawnOptions& options) {
@@ -86,9 +99,10 @@ Process Process::spawn(const SpawnOptions& options) {
   const CStrings envp(options.environment ? options.environment->as_strings() : std::vector<std::string>());
   pid_t pid = -1;
   const int error = ::posix_spawnp(&pid, options.argv.at(0).c_str(), actions.get(), attributes.get(), argv.data(), envp.data());
-  if (error == ENOENT) throw Error(str("can't start ", options.argv[0], ": no such program"), ExitCode::program_not_found);
-  if (error != 0) throw Error::from_errno("can't start " + options.argv[0], error, ExitCode::cannot_execute);
-  return Process(pid, Fd(::pidfd_open(pid, 0)));
+  if (error != 0) throw cannot_start(options, error);
+  Process process(pid, open_pidfd(pid));
+  if (!process.pidfd_) throw Error::from_errno("pidfd_open (Linux 5.3 has it)", errno);
+  return process;
 }
 
 Process::Process(Process&& other) noexcept
@@ -140,21 +154,26 @@ void Process::release() { pid_ = -1; }
 CapturedRun run_captured(SpawnOptions options, std::chrono::milliseconds limit) {
   constexpr std::size_t most = 1 << 20;
   Pipe pipe = make_pipe();
+  set_non_blocking(pipe.read_end.get());
   options.stdout_fd = options.stderr_fd = pipe.write_end.get();
   Process process = Process::spawn(options);
   pipe.write_end.reset();
   const auto deadline = std::chrono::steady_clock::now() + limit;
   CapturedRun run;
-  for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-    pollfd readable{pipe.read_end.get(), POLLIN, 0};
-    if (left <= 0 || ::poll(&readable, 1, static_cast<int>(left)) == 0) {
+  // First its output to the end, then its own end: a program may close its output and go on.
+  for (bool output_open = true; output_open || !process.poll();) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    if (left <= 0) {
       run.timed_out = true;
-      return run;  // the destructor ends the process
+      process.signal_group(SIGKILL);
+      break;
     }
-    const auto [chunk, ready] = read_some(pipe.read_end.get());
-    if (chunk.empty()) break;
-    if (run.output.size() < most) run.output += chunk;
+    pollfd ready{output_open ? pipe.read_end.get() : process.pidfd(), POLLIN, 0};
+    if (::poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000))) <= 0 || !output_open) continue;
+    const auto [chunk, got] = read_some(pipe.read_end.get());
+    output_open = !got || !chunk.empty();
+    run.output.append(chunk, 0, most - run.output.size());
   }
   run.status = process.wait();
   return run;

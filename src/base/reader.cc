@@ -52,14 +52,14 @@ ObjectReader::ObjectReader(const Value& value, ReadContext& context, std::string
 }
 
 const Value* ObjectReader::any(std::string_view key) {
-  asked_.emplace_back(key);
+  if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) asked_.emplace_back(key);
   const Value* found = value_.find(key);
   return found && found->is_null() ? nullptr : found;
 }
 
-const Value* ObjectReader::required(std::string_view key) {
+const Value* ObjectReader::required(std::string_view key, std::string hint) {
   const Value* found = any(key);
-  if (!found && value_.is_mapping()) context_.error(value_.mark(), path_of(key), "required, but missing");
+  if (!found && value_.is_mapping()) context_.error(value_.mark(), path_of(key), "required, but missing", std::move(hint));
   return found;
 }
 
@@ -94,7 +94,7 @@ std::optional<std::int64_t> ObjectReader::integer(std::string_view key, std::int
     std::string range = str("must be from ", least, " to ", most);
     if (most >= std::numeric_limits<std::int32_t>::max()) range = str("must be ", least, " or more");
     if (number && *number > most) range = str("must be at most ", most);
-    if (!number) range = "is too large a number";
+    if (!number) range = "must fit into 64 bits";
     context_.error(found->mark(), path_of(key), !message.empty() && number && *number < least ? std::string(message) : str(range, ", not ", found->text()));
     return std::nullopt;
   }
@@ -133,10 +133,13 @@ std::optional<std::vector<std::string>> ObjectReader::strings(std::string_view k
 
 std::vector<std::pair<std::string, std::string>> ObjectReader::string_map(std::string_view key) {
   std::vector<std::pair<std::string, std::string>> out;
-  object(key, [&](ObjectReader& map) {
-    for (const auto& member : map.value().members())
-      if (auto text = map.string(member.key)) out.emplace_back(member.key, std::move(*text));
-  });
+  const Value* found = any(key);
+  if (!found) return out;
+  const ObjectReader map(*found, context_, path_of(key));
+  for (const auto& member : found->members()) {
+    if (member.value.is_null()) continue;
+    if (auto text = read_string(member.value, context_, map.path_of(member.key))) out.emplace_back(member.key, std::move(*text));
+  }
   return out;
 }
 

@@ -56,7 +56,7 @@ class ObjectReader {
   std::vector<std::pair<std::string, std::string>> string_map(std::string_view key);
   // A value taken as it stands; null when missing.
   const Value* any(std::string_view key);
-  const Value* required(std::string_view key);
+  const Value* required(std::string_view key, std::string hint = "");
   // Calls `read` with a reader of that mapping, when it is there; unknown keys in it are reported afterwards.
   bool object(std::string_view key, const std::function<void(ObjectReader&)>& read);
   // Calls `read` for each mapping of that list.

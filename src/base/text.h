@@ -36,6 +36,13 @@ std::string_view trim(std::string_view text);  // blanks, tabs, CR and LF at bot
 // The candidate nearest to `word` by edit distance, when it is near enough to be a likely slip of the finger.
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
 
+// The first character and how many bytes it takes; length 0 when the text is empty or does not begin with valid UTF-8.
+struct DecodedCharacter {
+  char32_t character = 0;
+  std::size_t length = 0;
+};
+DecodedCharacter decode_utf8(std::string_view text);
+
 // A whole decimal integer ("-12", "007"); nothing else around it, and in range of int64.
 std::optional<std::int64_t> parse_integer(std::string_view text);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <map>
 #include <sstream>
 #include <unordered_set>
@@ -16,7 +17,7 @@ namespace viaduct {
 namespace {
 
 constexpr std::size_t deepest_nesting = 200;
-constexpr std::size_t most_expanded_nodes = 2'000'000;
+constexpr std::size_t most_expanded_bytes = 64 << 20;
 
 bool all_digits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -39,6 +40,20 @@ bool is_real(std::string_view text) {
   const std::string_view fraction = dot == std::string_view::npos ? std::string_view() : rest.substr(dot + 1);
   const auto digits_or_none = [](std::string_view digits) { return digits.empty() || all_digits(digits); };
   return all_digits(exponent) && digits_or_none(whole) && digits_or_none(fraction) && !(whole.empty() && fraction.empty());
+}
+
+Mark mark_of_offset(std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, offset);
+  const auto line_end = before.rfind('\n');
+  const std::size_t line_start = line_end == std::string_view::npos ? 0 : line_end + 1;
+  return {static_cast<std::uint32_t>(1 + std::count(before.begin(), before.end(), '\n')),
+          static_cast<std::uint32_t>(1 + offset - line_start)};
+}
+
+// What YAML lets stand in a text outside of escapes (`printable` in its grammar).
+bool is_printable(char32_t c) {
+  if (c < 0x20) return c == '\t' || c == '\n' || c == '\r';
+  return c < 0x7f || c == 0x85 || (c >= 0xa0 && c <= 0xd7ff) || (c >= 0xe000 && c <= 0xfffd) || c >= 0x10000;
 }
 
 // YAML 1.2's core schema for a plain scalar.
@@ -70,16 +85,22 @@ std::string surprise_in_yaml_1_1(std::string_view text) {
     return "";
   }
   if (digits.size() > 1 && digits[0] == '0') {
-    if (all_digits(digits)) return digits.find_first_of("89") == std::string_view::npos ? "an octal number" : "a number to some tools";
+    if (all_digits(digits))
+      return digits.find_first_of("89") == std::string_view::npos ? "an octal number" : "a number to some tools";
     const char base = digits[1];
-    const auto only = [&](std::string_view set) { return digits.size() > 2 && digits.find_first_not_of(set, 2) == std::string_view::npos; };
-    if (base == 'x' && only("0123456789abcdefABCDEF_")) return "a hexadecimal number";
-    if (base == 'o' && only("01234567_")) return "an octal number to some tools";
-    if (base == 'b' && only("01_")) return "a binary number";
+    const auto only = [&](std::string_view set) {
+      return digits.size() > 2 && digits.find_first_not_of(set, 2) == std::string_view::npos;
+    };
+    if ((base == 'x' || base == 'X') && only("0123456789abcdefABCDEF_")) return "a hexadecimal number";
+    if ((base == 'o' || base == 'O') && only("01234567_")) return "an octal number to some tools";
+    if ((base == 'b' || base == 'B') && only("01_")) return "a binary number";
   }
-  const auto made_of = [&](std::string_view set) { return digits.find_first_not_of(set) == std::string_view::npos; };
-  if (digits.find('_') != std::string_view::npos && made_of("0123456789_.")) return "a number with separators";
-  if (digits.find(':') != std::string_view::npos && made_of("0123456789:.")) {
+  if (digits.find('_') != std::string_view::npos) {
+    std::string joined(digits);
+    std::erase(joined, '_');
+    if (is_real(joined)) return "a number with separators";
+  }
+  if (digits.find(':') != std::string_view::npos) {
     // Sexagesimal: every part after the first is below 60. 10.0.0.1:80 and the like are not.
     const auto parts = split(digits, ':');
     const bool sixties = std::all_of(parts.begin() + 1, parts.end(), [](const std::string& part) {
@@ -96,7 +117,8 @@ class TreeBuilder : public YAML::EventHandler {
 
   std::vector<Document> take() { return std::move(documents_); }
 
-  void OnDocumentStart(const YAML::Mark&) override {
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    check_document_start(mark);
     anchors_.clear();
     stack_.clear();
     root_ = Value();
@@ -104,7 +126,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnDocumentEnd() override {
     if (!root_.is_null()) documents_.push_back({source_, std::move(root_)});
   }
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(Value::null(at(mark)), anchor); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(Value::null(place_of_null(mark)), anchor); }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto found = anchors_.find(anchor);
@@ -113,9 +135,9 @@ class TreeBuilder : public YAML::EventHandler {
       add(Value::null(at(mark)), 0);
       return;
     }
-    expanded_ += found->second.second;
-    if (expanded_ > most_expanded_nodes) throw YAML::ParserException(mark, "aliases expand to too many nodes");
-    add(found->second.first, 0);
+    count_copy(mark, found->second.weight);
+    weight_ += found->second.weight;
+    add(found->second.value, 0);
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
@@ -125,6 +147,8 @@ class TreeBuilder : public YAML::EventHandler {
         diagnostics_.error(source_, at(mark), str("plain `", text, "` is text here, but ", surprise, " in YAML 1.1, which kubectl reads"),
                            surprise == "a boolean" ? str("write \"", text, "\" for the text, or true or false")
                                                    : str("write \"", text, "\" for the text, or a plain decimal number"));
+      if (text == "<<" && key_expected())
+        diagnostics_.error(source_, at(mark), "merge keys (<<) are YAML 1.1 only and not supported", "write the merged fields out");
       std::string plain = text;
       const Value::Kind kind = resolve_plain(text);
       if (kind == Value::Kind::null) plain.clear();
@@ -133,6 +157,7 @@ class TreeBuilder : public YAML::EventHandler {
       add(Value::scalar(kind, std::move(plain), at(mark)), anchor);
     } else {
       check_tag(mark, tag);
+      check_quote(mark);
       add(Value::scalar(Value::Kind::string, text, at(mark)), anchor);
     }
   }
@@ -151,16 +176,74 @@ class TreeBuilder : public YAML::EventHandler {
  private:
   struct Level {
     Value value;
+    YAML::Mark mark;
     YAML::anchor_t anchor = 0;
-    std::size_t nodes_before = 0;
+    std::size_t weight_before = 0;
     bool has_key = false;
     std::string key;
     Mark key_mark;
-    std::unordered_set<std::string> keys;
+    std::unordered_set<std::string> keys;  // filled once there are many
+  };
+  struct Anchored {
+    Value value;
+    std::size_t weight = 0;
   };
 
   static Mark at(const YAML::Mark& mark) {
     return {static_cast<std::uint32_t>(mark.line + 1), static_cast<std::uint32_t>(mark.column + 1)};
+  }
+
+  std::string_view text_from(const YAML::Mark& mark) const {
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";  // yaml-cpp doesn't count it
+    std::string_view text = source_->text;
+    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+    return text.substr(std::min(static_cast<std::size_t>(mark.pos), text.size()));
+  }
+
+  // yaml-cpp takes whatever follows a document's root for another document, and some of it for endless empty ones.
+  void check_document_start(const YAML::Mark& mark) {
+    const std::string_view rest = text_from(mark);
+    const std::string_view before = text_from(document_start_).substr(0, text_from(document_start_).size() - rest.size());
+    const bool marked = mark.column == 0 && (rest.starts_with("---") || before.find("\n...") != std::string_view::npos);
+    if (!first_document_ && !rest.empty() && !marked)
+      throw YAML::ParserException(mark, "something follows the end of the document");
+    first_document_ = false;
+    document_start_ = mark;
+  }
+
+  // yaml-cpp lets a quoted text end with the file.
+  void check_quote(const YAML::Mark& mark) const {
+    std::string_view rest = text_from(mark);
+    while (rest.starts_with('&') || rest.starts_with('!')) {
+      rest.remove_prefix(std::min(rest.find_first_of(" \t\r\n"), rest.size()));
+      rest.remove_prefix(std::min(rest.find_first_not_of(" \t\r\n"), rest.size()));
+    }
+    if (!rest.starts_with('"') && !rest.starts_with('\'')) return;
+    for (std::size_t i = 1; i < rest.size(); ++i) {
+      if (rest[i] == rest[0]) return;
+      if (rest[i] == '\\' && rest[0] == '"') ++i;
+    }
+    throw YAML::ParserException(mark, "the quote is not closed");
+  }
+
+  bool key_expected() const { return !stack_.empty() && stack_.back().value.is_mapping() && !stack_.back().has_key; }
+
+  // A null that is not written has the mark of whatever comes next: it gets its key's place or its dash's.
+  Mark place_of_null(const YAML::Mark& mark) const {
+    const std::string_view rest = text_from(mark);
+    const bool written = rest.starts_with('~') || rest.starts_with("null") || rest.starts_with("Null") || rest.starts_with("NULL");
+    if (stack_.empty() || written || rest.starts_with('&')) return at(mark);
+    if (stack_.back().has_key) return stack_.back().key_mark;
+    const std::string_view text = source_->text;
+    const auto dash = text.substr(0, text.size() - rest.size()).find_last_not_of(" \r\n");
+    if (dash == std::string_view::npos || text[dash] != '-') return at(mark);
+    return mark_of_offset(text, dash);
+  }
+
+  // Copies for anchors and aliases may multiply, so all of them together are limited.
+  void count_copy(const YAML::Mark& mark, std::size_t weight) {
+    copied_ += weight;
+    if (copied_ > most_expanded_bytes) throw YAML::ParserException(mark, "aliases expand to too much");
   }
 
   void check_tag(const YAML::Mark& mark, const std::string& tag) {
@@ -173,21 +256,27 @@ class TreeBuilder : public YAML::EventHandler {
     if (stack_.size() >= deepest_nesting) throw YAML::ParserException(mark, str("nested deeper than ", deepest_nesting, " levels"));
     Level level;
     level.value = std::move(value);
+    level.mark = mark;
     level.anchor = anchor;
-    level.nodes_before = nodes_;
+    level.weight_before = weight_;
     stack_.push_back(std::move(level));
   }
 
   void close() {
     Level level = std::move(stack_.back());
     stack_.pop_back();
-    if (level.anchor != 0) anchors_[level.anchor] = {level.value, nodes_ - level.nodes_before + 1};
+    if (level.anchor != 0) {
+      const std::size_t weight = weight_ - level.weight_before + sizeof(Value::Member);
+      count_copy(level.mark, weight);
+      anchors_[level.anchor] = {level.value, weight};
+    }
     add(std::move(level.value), 0);
   }
 
   void add(Value value, YAML::anchor_t anchor) {
-    ++nodes_;
-    if (anchor != 0) anchors_[anchor] = {value, 1};
+    const std::size_t weight = sizeof(Value::Member) + value.text().size();
+    weight_ += weight;
+    if (anchor != 0) anchors_[anchor] = {value, weight};
     if (stack_.empty()) {
       root_ = std::move(value);
       return;
@@ -209,20 +298,29 @@ class TreeBuilder : public YAML::EventHandler {
     level.key = key.text();
     if (!key.is_scalar() || key.is_null()) {
       diagnostics_.error(source_, key.mark(), "a key must be text");
-    } else if (level.key == "<<") {
-      diagnostics_.error(source_, key.mark(), "merge keys (<<) are YAML 1.1 only and not supported", "write the merged fields out");
-    } else if (!level.keys.insert(level.key).second) {
+    } else if (is_duplicate(level)) {
       diagnostics_.error(source_, key.mark(), str("duplicate key \"", level.key, "\""), "keep one of them; most tools would silently take the last");
     }
+  }
+
+  static bool is_duplicate(Level& level) {
+    constexpr std::size_t few = 16;
+    const auto& members = level.value.members();
+    if (members.size() < few) return level.value.find(level.key) != nullptr;
+    if (level.keys.empty())
+      for (const auto& member : members) level.keys.insert(member.key);
+    return !level.keys.insert(level.key).second;
   }
 
   SourcePtr source_;
   Diagnostics& diagnostics_;
   std::vector<Document> documents_;
+  bool first_document_ = true;
+  YAML::Mark document_start_;
   std::vector<Level> stack_;
-  std::map<YAML::anchor_t, std::pair<Value, std::size_t>> anchors_;  // the tree and how many nodes it has
-  std::size_t nodes_ = 0;
-  std::size_t expanded_ = 0;
+  std::map<YAML::anchor_t, Anchored> anchors_;
+  std::size_t weight_ = 0;  // about the bytes of memory that all nodes so far take
+  std::size_t copied_ = 0;
   Value root_;
 };
 
@@ -241,7 +339,25 @@ bool safe_plain(std::string_view text) {
   return resolve_plain(text) == Value::Kind::string && surprise_in_yaml_1_1(text).empty();
 }
 
-std::string yaml_string(const std::string& text) { return safe_plain(text) ? text : write_json(Value(text), 0); }
+// JSON's quotes and escapes are YAML's too, but some characters YAML wants escaped, or folds as line breaks.
+std::string quoted(const std::string& text) {
+  const std::string json = write_json(Value(text), 0);
+  std::string out;
+  for (std::size_t i = 0; i < json.size();) {
+    const auto [c, length] = decode_utf8(std::string_view(json).substr(i));
+    if (!is_printable(c) || c == 0x85 || c == 0x2028 || c == 0x2029 || c == 0xfeff) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
+      out += escape;
+    } else {
+      out.append(json, i, length);
+    }
+    i += length;
+  }
+  return out;
+}
+
+std::string yaml_string(const std::string& text) { return safe_plain(text) ? text : quoted(text); }
 
 void write(std::string& out, const Value& value, std::size_t indent, bool after_key) {
   const std::string margin(indent, ' ');
@@ -269,29 +385,42 @@ void write(std::string& out, const Value& value, std::size_t indent, bool after_
   for (const auto& member : value.members()) {
     if (!first) out += margin;
     first = false;
-    out += yaml_string(member.key) + ":";
+    constexpr std::size_t longest_simple_key = 1024;  // all of it, as YAML has it
+    const std::string key = yaml_string(member.key);
+    out += key.size() < longest_simple_key ? key + ":" : str("? ", key, "\n", margin, ":");
     write(out, member.value, member.value.is_sequence() ? indent : indent + 2, true);
   }
 }
 
-// yaml-cpp reads bytes that are not UTF-8 and C0 controls as they are; Kubernetes refuses them.
+// yaml-cpp reads control characters and bytes that are not UTF-8 as they are; Kubernetes refuses them.
 void check_bytes(const SourcePtr& source, Diagnostics& diagnostics) {
-  Mark mark{1, 1};
-  for (const char c : source->text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && c != '\t' && c != '\n' && c != '\r') || byte == 0x7f) {
-      diagnostics.error(source, mark, str("a control character (byte ", static_cast<int>(byte), ") is not allowed in YAML"));
+  const std::string_view text = source->text;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte >= 0x20 && byte < 0x7f) {
+      ++i;
+      continue;
+    }
+    const auto [character, length] = decode_utf8(text.substr(i));
+    if (length == 0) {
+      diagnostics.error(source, mark_of_offset(text, i), str("not valid YAML: the byte ", int{byte}, " is not UTF-8"));
       return;
     }
-    mark = c == '\n' ? Mark{mark.line + 1, 1} : Mark{mark.line, mark.column + 1};
+    if (!is_printable(character)) {
+      diagnostics.error(source, mark_of_offset(text, i),
+                        str("not valid YAML: the control character ", static_cast<std::uint32_t>(character), " is not allowed"));
+      return;
+    }
+    i += length;
   }
 }
 
 }  // namespace
 
 std::vector<Document> parse_yaml(const SourcePtr& source, Diagnostics& diagnostics) {
+  const std::size_t errors_before = diagnostics.error_count();
   check_bytes(source, diagnostics);
-  if (diagnostics.has_errors()) return {};
+  if (diagnostics.error_count() > errors_before) return {};
   TreeBuilder builder(source, diagnostics);
   std::istringstream stream(source->text);
   try {

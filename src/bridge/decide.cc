@@ -1,5 +1,7 @@
 #include "bridge/decide.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace viaduct::bridge {
@@ -28,6 +30,12 @@ void count_jobs(JobRecord& record) {
 Timestamp deadline_start(const JobRecord& record) {
   const model::Condition* suspended = model::find_condition(record, "Suspended");
   return suspended && !suspended->status ? suspended->last_transition : record.created;
+}
+
+std::optional<Timestamp> deadline_of(const JobRecord& record, const model::RunPlan& plan) {
+  if (!plan.deadline_seconds) return std::nullopt;
+  constexpr std::int64_t longest = 1'000'000'000'000;  // thirty thousand years: beyond it nothing is counted
+  return Timestamp{deadline_start(record).ms + std::min(*plan.deadline_seconds, longest) * 1000};
 }
 
 class Decider {
@@ -76,9 +84,8 @@ class Decider {
       begin_stopping(StopCause::cancel);
     } else if (requests_.suspend) {
       begin_stopping(StopCause::suspend);
-    } else if (plan_.deadline_seconds) {
-      const Timestamp deadline{deadline_start(job()).ms + *plan_.deadline_seconds * 1000};
-      if (now_ >= deadline) {
+    } else if (const auto deadline = deadline_of(job(), plan_)) {
+      if (now_ >= *deadline) {
         begin_stopping(StopCause::deadline);
       } else {
         decision_.wake_at = deadline;
@@ -88,11 +95,14 @@ class Decider {
 
   void stop() {
     if (observation_.state == Observation::State::active) return;
+    const ExitRecord& exit = observation_.exit;
+    const bool done_before = observation_.state == Observation::State::ended && exit.cause == ExitRecord::Cause::finished && exit.exit_code == 0;
+    if (done_before && job().stop_cause != StopCause::deadline) return ended(exit);
     switch (job().stop_cause) {
       case StopCause::suspend:
         if (requests_.cancel) return cancelled();
         return suspended();
-      case StopCause::deadline: return finish(Phase::failed, "DeadlineExceeded", "TrainJob exceeded its active deadline", exit_of_deadline);
+      case StopCause::deadline: return deadline_exceeded();
       case StopCause::cancel:
       case StopCause::none: return cancelled();
     }
@@ -130,6 +140,11 @@ class Decider {
     } else if (exit.cause == ExitRecord::Cause::finished && exit.exit_code == 0) {
       finish(Phase::succeeded, "AllJobsCompleted", "jobset completed successfully", 0);
     } else if (exit.cause == ExitRecord::Cause::finished && job().restarts < plan_.max_restarts) {
+      // What would be stopped at once is not started again.
+      const auto deadline = deadline_of(job(), plan_);
+      if (requests_.cancel) return cancelled();
+      if (requests_.suspend) return suspended();
+      if (deadline && now_ >= *deadline) return deadline_exceeded();
       const int restarts = ++job().restarts;
       submit();
       job().message = str("restart ", restarts, " of ", plan_.max_restarts, " after: ", exit.message);
@@ -141,6 +156,10 @@ class Decider {
 
   void lost(const std::string& why) { finish(Phase::lost, "Lost", why, 1); }
   void cancelled() { finish(Phase::cancelled, "Cancelled", "TrainJob was cancelled", requests_.cancel_exit_code); }
+
+  void deadline_exceeded() {
+    finish(Phase::failed, "DeadlineExceeded", "TrainJob exceeded its active deadline", exit_of_deadline);
+  }
 
   void suspended() {
     job().phase = Phase::suspended;

@@ -64,7 +64,7 @@ model::Objects read_inputs(const std::vector<std::string>& paths, Diagnostics& d
   for (const auto& path : paths) {
     if (path == "-") {
       read_text("standard input", read_all(STDIN_FILENO), objects, diagnostics);
-    } else if (fs::is_directory(path)) {
+    } else if (std::error_code error; fs::is_directory(path, error)) {
       bool any = false;
       for (const auto& name : list_directory(path)) {
         if (!is_manifest(name)) continue;
@@ -95,6 +95,7 @@ const model::Runtime* match(const model::TrainJob& job, const std::vector<model:
 const model::Runtime* find_runtime(const model::TrainJob& job, model::Objects& objects, const RuntimeSearch& search, Diagnostics& diagnostics) {
   if (const auto* found = match(job, objects.runtimes)) return found;
   std::vector<std::string> names;
+  std::vector<std::string> unreadable;
   for (const auto& runtime : objects.runtimes) names.push_back(runtime.metadata.name);
   for (const auto& directory : search.directories) {
     for (const auto& file : list_directory(directory)) {
@@ -102,9 +103,17 @@ const model::Runtime* find_runtime(const model::TrainJob& job, model::Objects& o
       // Mistakes in a file nobody asked for must not stand in the way.
       Diagnostics in_file;
       model::Objects here;
-      read_text((directory / file).string(), read_file(directory / file), here, in_file);
+      try {
+        read_text((directory / file).string(), read_file(directory / file), here, in_file);
+      } catch (const Error& e) {
+        unreadable.emplace_back(e.what());
+        continue;
+      }
       if (const auto* found = match(job, here.runtimes)) {
-        for (const auto& d : in_file.all()) diagnostics.error(d.source, d.mark, d.message, d.hint);
+        for (const auto& d : in_file.all()) {
+          const bool is_error = d.severity == Diagnostic::Severity::error;
+          is_error ? diagnostics.error(d.source, d.mark, d.message, d.hint) : diagnostics.warning(d.source, d.mark, d.message, d.hint);
+        }
         if (in_file.has_errors()) return nullptr;
         objects.runtimes.push_back(*found);
         return &objects.runtimes.back();
@@ -122,6 +131,7 @@ const model::Runtime* find_runtime(const model::TrainJob& job, model::Objects& o
                         : str("there are: ", join(names, ", "));
   if (std::find(names.begin(), names.end(), job.runtime_ref.name) != names.end())
     hint = str("there is one of that name, but of the other kind; set runtimeRef.kind to ", cluster ? "TrainingRuntime" : "ClusterTrainingRuntime");
+  for (const auto& file : unreadable) hint += "; " + file;
   diagnostics.error(job.document.source, name ? name->mark() : Mark{},
                     str("spec.runtimeRef: ", job.runtime_ref.kind, " \"", job.runtime_ref.name, "\" not found: specified ",
                         cluster ? "clusterTrainingRuntime" : "trainingRuntime", " must be created before the TrainJob is created"),

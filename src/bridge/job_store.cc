@@ -15,27 +15,37 @@ namespace viaduct::bridge {
 static constexpr mode_t private_directory = 0700;
 static constexpr mode_t private_file = 0600;
 
+static std::string requests_text(const Requests& requests) {
+  Value out = Value::mapping();
+  out.set("suspend", requests.suspend);
+  out.set("cancel", requests.cancel);
+  return write_json(out) + "\n";
+}
+
 fs::path JobStore::log_file(const std::string& name, int attempt) const { return directory(name) / "logs" / str(attempt, ".log"); }
 
 fs::path JobStore::attempt_directory(const std::string& name, int attempt) const {
   return directory(name) / "attempts" / std::to_string(attempt);
 }
 
+static Error name_taken(const std::string& name) {
+  return Error(str("there is a job named \"", name, "\" already"), ExitCode::conflict,
+               str("`viaduct status ", name, "` shows it; `viaduct delete ", name, "` removes it; or choose another metadata.name"));
+}
+
 void JobStore::create(const model::JobRecord& record, const model::TrainJob& job, const model::Runtime& runtime, const model::RunPlan& plan) const {
-  try {
-    create_directories(home_ / "jobs", private_directory);
-  } catch (const Error& e) {
-    throw Error(str("can't keep jobs in ", home_.string(), ": ", e.what()), ExitCode::missing_on_host, "set VIADUCT_HOME to a directory you may write");
-  }
   const fs::path target = directory(record.name);
   // The job is built aside and moved to its name in one step, so that nobody ever sees half a job. rename() replaces an
   // empty directory only; a job's directory is never empty.
   const fs::path building = home_ / "jobs" / str(".new-", record.name, "-", record.uid);
-  if (fs::exists(target))
-    throw Error(str("there is a job named \"", record.name, "\" already"), ExitCode::conflict,
-                str("`viaduct status ", record.name, "` shows it; `viaduct delete ", record.name, "` removes it; or choose another metadata.name"));
   try {
+    create_directories(home_ / "jobs", private_directory);
     create_directory_exclusively(building, private_directory);
+  } catch (const Error& e) {
+    throw Error(str("can't keep jobs in ", home_.string(), ": ", e.what()), ExitCode::missing_on_host, "set VIADUCT_HOME to a directory you may write");
+  }
+  try {
+    if (exists(record.name)) throw name_taken(record.name);
     for (const auto* part : {"logs", "attempts"}) create_directory_exclusively(building / part, private_directory);
     const auto write = [&](const char* name, const std::string& content) {
       create_file_exclusively(building / name, content, private_file);
@@ -45,14 +55,12 @@ void JobStore::create(const model::JobRecord& record, const model::TrainJob& job
     write("plan.json", write_json(to_value(plan)) + "\n");
     Requests requests;
     requests.suspend = plan.suspend;
+    if (requests.suspend) write("request.json", requests_text(requests));
     write("record.json", write_json(to_value(record)) + "\n");
     std::error_code error;
     fs::rename(building, target, error);
-    if (error == std::errc::directory_not_empty || error == std::errc::file_exists)
-      throw Error(str("there is a job named \"", record.name, "\" already"), ExitCode::conflict,
-                  str("it was created this very moment; `viaduct status ", record.name, "` shows it"));
+    if (error && exists(record.name)) throw name_taken(record.name);  // it was created this very moment
     if (error) throw Error(str("can't create ", target.string(), ": ", error.message()), ExitCode::missing_on_host);
-    if (requests.suspend) save_requests(record.name, requests);
   } catch (...) {
     std::error_code ignored;
     fs::remove_all(building, ignored);
@@ -70,7 +78,8 @@ void JobStore::remove(const std::string& name) const {
 }
 
 bool JobStore::exists(const std::string& name) const {
-  return !name.empty() && name.find('/') == std::string::npos && !name.starts_with(".") && fs::exists(directory(name) / "record.json");
+  std::error_code error;
+  return !name.empty() && name.find('/') == std::string::npos && !name.starts_with(".") && fs::exists(directory(name) / "record.json", error);
 }
 
 std::vector<std::string> JobStore::names() const {
@@ -123,10 +132,7 @@ Requests JobStore::load_requests(const std::string& name) const {
 }
 
 void JobStore::save_requests(const std::string& name, const Requests& requests) const {
-  Value out = Value::mapping();
-  out.set("suspend", requests.suspend);
-  out.set("cancel", requests.cancel);
-  write_file_atomically(directory(name) / "request.json", write_json(out) + "\n", private_file);
+  write_file_atomically(directory(name) / "request.json", requests_text(requests), private_file);
 }
 
 bool JobStore::claim_attempt(const std::string& name, int attempt) const {

@@ -19,7 +19,7 @@ bool agree(const Segments& pattern, const Segments& path) {
 
 class Walker {
  public:
-  explicit Walker(const Capabilities& capabilities) : backend_(capabilities.backend) {
+  Walker(const Capabilities& capabilities, std::string_view trainer_job) : backend_(capabilities.backend), trainer_job_(trainer_job) {
     for (const auto& rule : capabilities.rules) rules_.push_back({split(rule.pattern, '.'), rule.reason});
   }
 
@@ -51,20 +51,24 @@ class Walker {
   };
 
   void walk_parts(const Value& value, Segments& path, const std::string& shown) {
+    const std::size_t depth = path.size();
     for (const auto& member : value.members()) {
-      path.push_back(member.key);
+      for (auto& part : split(member.key, '.')) path.push_back(std::move(part));  // as the rules are taken apart
       walk(member.value, path, str(shown, ".", member.key));
-      path.pop_back();
+      path.resize(depth);
     }
+    const bool jobs = path.back() == "replicatedJobs";
     for (std::size_t i = 0; i < value.items().size(); ++i) {
-      const Value* name = value.items()[i].find("name");
-      path.push_back(str("[", name ? name->text() : std::to_string(i), "]"));
-      walk(value.items()[i], path, shown + path.back());
-      path.pop_back();
+      const Value* named = value.items()[i].find("name");
+      const std::string name = named ? named->text() : std::to_string(i);
+      path.push_back(jobs && name == trainer_job_ ? "[trainer]" : str("[", name, "]"));
+      walk(value.items()[i], path, str(shown, "[", name, "]"));
+      path.resize(depth);
     }
   }
 
   std::string backend_;
+  std::string trainer_job_;
   std::vector<Rule> rules_;
   std::vector<model::Loss> losses_;
 };
@@ -72,8 +76,8 @@ class Walker {
 }  // namespace
 
 std::vector<model::Loss> find_losses(const model::TrainJob& job, const model::Runtime& runtime, const Value& patched_template,
-                                     const Capabilities& capabilities) {
-  Walker walker(capabilities);
+                                     std::string_view trainer_job, const Capabilities& capabilities) {
+  Walker walker(capabilities, trainer_job);
   if (const Value* spec = job.document.root.find("spec")) {
     Segments path = {"TrainJob", "spec"};
     walker.walk(*spec, path, "TrainJob.spec");

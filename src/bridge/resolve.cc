@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
+#include <tuple>
 
 #include "base/reader.h"
 #include "base/text.h"
@@ -21,6 +23,8 @@ using model::Runtime;
 using model::RunPlan;
 using model::TrainJob;
 
+using Known = std::map<std::string, std::string>;  // variables by name, expanded
+
 constexpr std::string_view binding_annotation = "viaduct.dev/binding";
 
 // Makes one plan; a class because every step may complain about the same TrainJob.
@@ -31,6 +35,7 @@ class Resolver {
 
   std::optional<RunPlan> resolve() {
     const std::size_t errors_before = diagnostics_.error_count();
+    warn_of_deprecation();
     check_policy();
     check_patches();
     apply_patches();
@@ -43,7 +48,7 @@ class Resolver {
     plan_initializers();
     plan_lifetime();
     if (diagnostics_.error_count() > errors_before) return std::nullopt;
-    plan_.losses = find_losses(job_, runtime_, patched_, capabilities_);
+    plan_.losses = find_losses(job_, runtime_, patched_, trainer_job_ ? trainer_job_->name : "", capabilities_);
     return std::move(plan_);
   }
 
@@ -60,6 +65,14 @@ class Resolver {
   }
 
   std::string runtime_label() const { return str(runtime_.kind, "/", runtime_.metadata.name); }
+
+  void warn_of_deprecation() {
+    const std::string* support = model::find(runtime_.metadata.labels, "trainer.kubeflow.org/support");
+    if (!support || *support != "deprecated") return;
+    const Value* reference = job_.document.root.find_path({"spec", "runtimeRef"});
+    diagnostics_.warning(job_.document.source, reference ? reference->mark() : Mark{},
+                         str("spec.runtimeRef: ", runtime_.kind, " \"", runtime_.metadata.name, "\" is deprecated"));
+  }
 
   void check_policy() {
     const PolicyKind kind = runtime_.ml_policy.kind;
@@ -124,9 +137,12 @@ class Resolver {
 
   void apply_patches() {
     for (const auto& patch : job_.runtime_patches) merge_template(patched_, patch.template_patch);
-    ReadContext context(runtime_.document.source, diagnostics_);
+    // The runtime was right before, so what is wrong now came with the patches.
+    Diagnostics in_patched;
+    ReadContext context(runtime_.document.source, in_patched);
     ObjectReader reader(patched_, context, "spec.template");
     template_ = model::read_job_template(reader);
+    for (const auto& d : in_patched.all()) complain({"spec", "runtimePatches"}, str("they make ", runtime_label(), " invalid: ", d.message), d.hint);
   }
 
   void find_containers() {
@@ -189,23 +205,49 @@ class Resolver {
     plan_.mpi = runtime_.ml_policy.mpi.implementation;
     plan_.launcher_is_node = plan_.policy == PolicyKind::mpi && runtime_.ml_policy.mpi.run_launcher_as_node;
 
-    const std::int32_t templated = (worker_job_ ? worker_job_->parallelism.value_or(1) : 1) + (plan_.launcher_is_node && worker_job_ && worker_job_->parallelism ? 1 : 0);
-    plan_.nodes = job_.trainer.num_nodes.value_or(runtime_.ml_policy.num_nodes.value_or(templated));
+    plan_.nodes = job_.trainer.num_nodes.value_or(runtime_.ml_policy.num_nodes.value_or(templated_nodes()));
     if (plan_.nodes < 1) complain({"spec", "trainer", "numNodes"}, "0 nodes leave nothing to run", "set numNodes to 1 or more");
 
-    model::ResourceRequirements resources;
+    model::ResourceRequirements resources = worker_ ? worker_->resources : model::ResourceRequirements();
+    if (resources.empty() && trainer_) resources = trainer_->resources;
+    const std::int64_t gpus = gpus_of(job_.trainer.resources_per_node.value_or(resources)).second;
     if (job_.trainer.resources_per_node) {
-      resources = *job_.trainer.resources_per_node;
-    } else if (worker_ && !worker_->resources.empty()) {
-      resources = worker_->resources;
-    } else if (trainer_) {
-      resources = trainer_->resources;
+      override_quantities(resources.limits, job_.trainer.resources_per_node->limits);
+      override_quantities(resources.requests, job_.trainer.resources_per_node->requests);
     }
     plan_resources(resources);
+    plan_slots(gpus);
+  }
 
+  // Without any number of nodes the template's parallelism counts.
+  std::int32_t templated_nodes() const {
+    const ReplicatedJob* nodes = worker_job_;
+    if (!nodes && plan_.policy == PolicyKind::none) nodes = trainer_job_;
+    if (!nodes || !nodes->parallelism) return 1;
+    return std::min(*nodes->parallelism, std::numeric_limits<std::int32_t>::max() - 1) + (plan_.launcher_is_node ? 1 : 0);
+  }
+
+  void plan_slots(std::int64_t gpus) {
     const std::int32_t from_runtime = plan_.policy == PolicyKind::mpi ? runtime_.ml_policy.mpi.num_proc_per_node : 1;
-    const bool count_gpus = plan_.policy == PolicyKind::mpi && from_runtime == 1 && plan_.resources.gpus > 1;
-    plan_.slots_per_node = job_.trainer.num_proc_per_node.value_or(count_gpus ? static_cast<std::int32_t>(plan_.resources.gpus) : from_runtime);
+    const bool count_gpus = plan_.policy == PolicyKind::mpi && from_runtime == 1 && gpus > 1;
+    const std::int64_t slots = job_.trainer.num_proc_per_node ? *job_.trainer.num_proc_per_node : count_gpus ? gpus : from_runtime;
+    if (plan_.nodes > 0 && slots > model::most_ranks / plan_.nodes) {
+      complain({"spec", "trainer"}, str("too many ranks: ", plan_.nodes, " nodes of ", slots, " each; at most ", model::most_ranks, " can be run"));
+      return;
+    }
+    plan_.slots_per_node = static_cast<std::int32_t>(slots);
+  }
+
+  using Quantities = std::vector<std::pair<std::string, model::Quantity>>;
+  static void override_quantities(Quantities& quantities, const Quantities& with) {
+    for (const auto& [name, quantity] : with) {
+      const auto same = std::find_if(quantities.begin(), quantities.end(), [&, wanted = &name](const auto& known) { return known.first == *wanted; });
+      if (same == quantities.end()) {
+        quantities.emplace_back(name, quantity);
+      } else {
+        same->second = quantity;
+      }
+    }
   }
 
   void plan_resources(const model::ResourceRequirements& resources) {
@@ -237,21 +279,22 @@ class Resolver {
       return;
     }
     plan_.command.insert(plan_.command.end(), args.begin(), args.end());
-    plan_.launch = is_launcher_command(plan_.command.front()) ? model::LaunchStyle::own_launcher : model::LaunchStyle::wrapped;
     plan_.working_directory = trainer_ ? trainer_->working_dir : "";
     plan_.image = job_.trainer.image.value_or(trainer_ ? trainer_->image : "");
   }
 
-  // "$(NAME)" becomes that variable's value, "$$" a dollar; unknown names stay as they are (Kubernetes' rule).
-  static std::string expand(const std::string& text, const std::map<std::string, std::string>& known) {
+  // "$(NAME)" becomes that variable's value, "$$" a dollar. What is in "$(…)" and no known name stays, dollars and all
+  // (Kubernetes' rule).
+  static std::string expand(const std::string& text, const Known& known) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
       const auto close = text.compare(i, 2, "$(") == 0 ? text.find(')', i) : std::string::npos;
       if (text.compare(i, 2, "$$") == 0) {
         out += '$';
         ++i;
-      } else if (const auto found = close == std::string::npos ? known.end() : known.find(text.substr(i + 2, close - i - 2)); found != known.end()) {
-        out += found->second;
+      } else if (close != std::string::npos) {
+        const auto found = known.find(text.substr(i + 2, close - i - 2));
+        out += found != known.end() ? found->second : text.substr(i, close + 1 - i);
         i = close;
       } else {
         out += text[i];
@@ -260,29 +303,38 @@ class Resolver {
     return out;
   }
 
-  void plan_environment() {
-    std::vector<EnvVar> merged;
-    const auto merge = [&](const std::vector<EnvVar>& env) {
-      for (const auto& variable : env) {
-        const auto same = std::find_if(merged.begin(), merged.end(), [&](const EnvVar& known) { return known.name == variable.name; });
-        if (same == merged.end()) {
-          merged.push_back(variable);
-        } else {
-          *same = variable;
-        }
+  // A variable of the same name is replaced where it stands, as Kubernetes merges lists with keys.
+  static void override_env(std::vector<EnvVar>& env, const std::vector<EnvVar>& with) {
+    for (const auto& variable : with) {
+      const auto same = std::find_if(env.begin(), env.end(), [&](const EnvVar& known) { return known.name == variable.name; });
+      if (same == env.end()) {
+        env.push_back(variable);
+      } else {
+        *same = variable;
       }
-    };
-    if (worker_) merge(worker_->env);
-    if (trainer_) merge(trainer_->env);
-    merge(job_.trainer.env);
-    std::map<std::string, std::string> known;
-    for (const auto& variable : merged) {
-      if (variable.from_source) continue;  // reported as a loss
-      const std::string value = expand(variable.value, known);
-      known[variable.name] = value;
-      plan_.environment.emplace_back(variable.name, value);
     }
+  }
+
+  // A value may name the variables before it.
+  static std::vector<std::pair<std::string, std::string>> expand_env(const std::vector<EnvVar>& env, Known& known) {
+    std::vector<std::pair<std::string, std::string>> expanded;
+    for (const auto& variable : env) {
+      if (variable.from_source) continue;  // reported as a loss
+      expanded.emplace_back(variable.name, expand(variable.value, known));
+      known[variable.name] = expanded.back().second;
+    }
+    return expanded;
+  }
+
+  void plan_environment() {
+    std::vector<EnvVar> env = worker_ ? worker_->env : std::vector<EnvVar>();
+    if (trainer_) override_env(env, trainer_->env);
+    override_env(env, job_.trainer.env);
+    Known known;
+    plan_.environment = expand_env(env, known);
     for (auto& word : plan_.command) word = expand(word, known);
+    const bool launcher = !plan_.command.empty() && is_launcher_command(plan_.command.front());
+    plan_.launch = launcher ? model::LaunchStyle::own_launcher : model::LaunchStyle::wrapped;
   }
 
   void plan_volumes() {
@@ -305,8 +357,10 @@ class Resolver {
       if (!source || !replicated) return;
       const Container* container = replicated->container(name + "-initializer");
       model::InitializerStep step{name, container ? container->image : "", source->storage_uri, {}, source->secret_name};
-      for (const auto& variable : source->env)
-        if (!variable.from_source) step.env.emplace_back(variable.name, variable.value);
+      std::vector<EnvVar> env = container ? container->env : std::vector<EnvVar>();
+      override_env(env, source->env);
+      Known known;
+      step.env = expand_env(env, known);
       plan_.initializers.push_back(std::move(step));
     };
     add(job_.dataset, "dataset");
@@ -322,17 +376,20 @@ class Resolver {
     const std::int64_t backoff = trainer_job_ ? trainer_job_->backoff_limit.value_or(0) : 0;
     const std::int64_t attempts = (backoff + 1) * (std::int64_t{template_.max_restarts.value_or(0)} + 1);
     plan_.max_restarts = static_cast<std::int32_t>(std::min<std::int64_t>(attempts - 1, 1'000'000));
-    if (trainer_job_ && trainer_job_->termination_grace_seconds) plan_.grace_seconds = *trainer_job_->termination_grace_seconds;
+    if (trainer_job_ && trainer_job_->termination_grace_seconds) plan_.grace_seconds = std::min(*trainer_job_->termination_grace_seconds, model::longest_grace_seconds);
     plan_binding();
   }
 
   void plan_binding() {
-    const std::string* chosen = model::find(job_.metadata.annotations, binding_annotation);
-    if (!chosen) chosen = model::find(runtime_.metadata.annotations, binding_annotation);
+    const bool in_job = model::find(job_.metadata.annotations, binding_annotation) != nullptr;
+    const std::string* chosen = model::find((in_job ? job_.metadata : runtime_.metadata).annotations, binding_annotation);
     if (!chosen) return;
     plan_.binding = *chosen;
-    if (*chosen != "cpu" && *chosen != "none")
-      complain({"metadata", "annotations", binding_annotation}, str("unknown binding policy \"", *chosen, "\""), "this version knows cpu and none");
+    if (*chosen == "cpu" || *chosen == "none") return;
+    const Document& document = in_job ? job_.document : runtime_.document;
+    const Value* value = document.root.find_path({"metadata", "annotations", binding_annotation});
+    diagnostics_.error(document.source, value ? value->mark() : Mark{},
+                       str("metadata.annotations.", binding_annotation, ": unknown binding policy \"", *chosen, "\""), "this version knows cpu and none");
   }
 
   const TrainJob& job_;

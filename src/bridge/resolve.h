@@ -10,8 +10,10 @@
 
 namespace viaduct::bridge {
 
-// What a backend can honour of a TrainJob and its runtime: for each field path (dots, `[]` for any list item, `*` for
-// any rest) either nothing (honoured) or the reason why not. The longest matching pattern counts.
+// What a backend can honour of a TrainJob and its runtime: for each field path (dots, `[name]` for the list item of
+// that name, `[]` for any) and all below it either nothing (honoured) or the reason why not. The longest pattern counts,
+// and of two of the same length the later. In Runtime.spec.template the replicated job that runs the trainer's command
+// is [trainer].
 struct FieldRule {
   std::string_view pattern;
   std::string_view reason;  // "" : honoured

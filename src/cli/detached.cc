@@ -45,13 +45,12 @@ std::optional<model::JobRecord> wait_for(Context& context, const std::string& na
   constexpr milliseconds look_again(1000);  // changes on another host, and supervisors that were killed, make no event
   const Fd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   ::inotify_add_watch(events.get(), context.store.directory(name).c_str(), IN_MOVED_TO);
-  const auto deadline = limit ? std::optional(steady_clock::now() + *limit) : std::nullopt;
+  const auto deadline = limit ? steady_clock::now() + *limit : steady_clock::time_point::max();
   auto backend = context.local_backend();
   for (;;) {
     auto record = bridge::load_and_repair(name, context.store, backend, context.clock);
     if (done(record)) return record;
-    milliseconds left = look_again;
-    if (deadline) left = std::min(left, std::chrono::duration_cast<milliseconds>(*deadline - steady_clock::now()));
+    const auto left = std::min(look_again, std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now()));
     if (left.count() <= 0) return std::nullopt;
     pollfd changed{events.get(), POLLIN, 0};
     ::poll(&changed, 1, static_cast<int>(left.count()));

@@ -249,7 +249,7 @@ class Launch {
       return;
     }
     if (mpirun_status.ok()) return;
-    record_.failure = failed_rank();
+    record_.failure = failed_rank(mpirun_status.shell_code());
     record_.hint = log_.failures().hint().value_or("");
     const std::string program = prepared_.command.argv.front();
     if (mpirun_status.signal != 0) {
@@ -264,8 +264,8 @@ class Launch {
     }
   }
 
-  std::optional<model::FailedRank> failed_rank() const {
-    const auto told = log_.failures().first_failure();
+  std::optional<model::FailedRank> failed_rank(int mpirun_code) const {
+    const auto told = log_.failures().first_failure(mpirun_code);
     if (!told) return std::nullopt;
     model::FailedRank failed;
     if (told->rank) failed.rank = *told->rank;

@@ -13,7 +13,9 @@ using Words = std::vector<std::string>;
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
 void append(Words& words, const Words& more) { words.insert(words.end(), more.begin(), more.end()); }
-void append(Variables& variables, const Variables& more) { variables.insert(variables.end(), more.begin(), more.end()); }
+void append(Variables& variables, const Variables& more) {
+  variables.insert(variables.end(), more.begin(), more.end());
+}
 
 // Open MPI wants both of its own pair; release 5 hands on to PRRTE, which has another pair.
 Variables allow_root() {
@@ -35,6 +37,8 @@ Words open_mpi_options(const LaunchRequest& request) {
   Words words = major >= 5 ? Words{"--output", "tag"} : Words{"--tag-output"};
   append(words, {"--map-by", "slot:OVERSUBSCRIBE", "--bind-to", "none", "--hostfile", request.hostfile_path});
   append(words, {"-np", std::to_string(request.ranks)});
+  // Release 4 cuts a host's name at the first dot, and then asks ssh for a host that may not exist.
+  if (major < 5) append(words, {"--mca", "orte_keep_fqdn_hostnames", "true"});
   if (request.only_this_host) append(words, open_mpi_without_ssh(major));
   for (const auto& name : request.env_names) append(words, {"-x", name});
   return words;
@@ -56,15 +60,16 @@ int smallest_slots(const std::vector<HostSlots>& hosts) {
 }
 
 Variables open_mpi_variables(const LaunchRequest& request, const std::string& slots) {
-  return {{"OMPI_MCA_orte_default_hostfile", request.hostfile_path},
-          {"OMPI_MCA_orte_keep_fqdn_hostnames", "true"},
-          {"OMPI_MCA_orte_set_default_slots", slots},
-          {"PRTE_MCA_prte_default_hostfile", request.hostfile_path},
-          // With true PRRTE takes this host's own full name for another host's.
-          {"PRTE_MCA_prte_keep_fqdn_hostnames", "false"},
-          {"PRTE_MCA_prte_set_default_slots", slots},
-          // PRRTE binds to cores by itself, and ends when there are more ranks than cores unless told that this is fine.
-          {"PRTE_MCA_hwloc_default_binding_policy", "core:overload-allowed"}};
+  return {
+      {"OMPI_MCA_orte_default_hostfile", request.hostfile_path},
+      {"OMPI_MCA_orte_keep_fqdn_hostnames", "true"},
+      {"OMPI_MCA_orte_set_default_slots", slots},
+      {"PRTE_MCA_prte_default_hostfile", request.hostfile_path},
+      // With true PRRTE takes this host's own full name for another host's.
+      {"PRTE_MCA_prte_keep_fqdn_hostnames", "false"},
+      {"PRTE_MCA_prte_set_default_slots", slots},
+      // PRRTE binds to cores by itself, and ends when there are more ranks than cores unless told that this is fine.
+      {"PRTE_MCA_hwloc_default_binding_policy", "core:overload-allowed"}};
 }
 
 }  // namespace
@@ -88,12 +93,9 @@ LaunchCommand make_launch_command(const LaunchRequest& request) {
 Variables hands_off_env(const LaunchRequest& request) {
   const std::string slots = std::to_string(smallest_slots(request.hosts));
   const std::string nodes = std::to_string(request.hosts.size());
-  Variables env = {{"VIADUCT_HOSTFILE", request.hostfile_path},
-                   {"VIADUCT_NNODES", nodes},
-                   {"VIADUCT_SLOTS_PER_NODE", slots},
-                   {"VIADUCT_NPROCS", std::to_string(request.ranks)},
-                   {"PET_NNODES", nodes},
-                   {"PET_NPROC_PER_NODE", slots}};
+  Variables env = {
+      {"VIADUCT_HOSTFILE", request.hostfile_path},       {"VIADUCT_NNODES", nodes}, {"VIADUCT_SLOTS_PER_NODE", slots},
+      {"VIADUCT_NPROCS", std::to_string(request.ranks)}, {"PET_NNODES", nodes},     {"PET_NPROC_PER_NODE", slots}};
   switch (request.mpi.family) {
     case MpiFamily::open_mpi:
       append(env, open_mpi_variables(request, slots));

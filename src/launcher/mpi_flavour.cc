@@ -1,7 +1,6 @@
 #include "launcher/mpi_flavour.h"
 
-#include <algorithm>
-#include <cctype>
+#include <charconv>
 #include <optional>
 
 #include "base/error.h"
@@ -25,16 +24,22 @@ std::optional<std::string> word_after(std::string_view text, std::string_view ma
   return std::string(text.substr(0, text.find_first_of(" \t\r\n,")));
 }
 
-// "5.0.11", "5.1.0rc2" and "2021.19": a major number of at least `oldest`, and a minor one.
+// The number at the start of a text: 1 for "1rc2".
+std::optional<int> leading_number(std::string_view text) {
+  int number = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), number).ec != std::errc() || number < 0)
+    return std::nullopt;
+  return number;
+}
+
+// "5.0.11", "5.1.0rc2", "2019" (Update 6): a major number of at least `oldest`; the minor one may be missing.
 std::optional<MpiFlavour> flavour(MpiFamily family, const std::optional<std::string>& version, int oldest) {
   if (!version) return std::nullopt;
   const auto parts = split(*version, '.');
-  if (parts.size() < 2) return std::nullopt;
-  const auto digits = std::find_if(parts[1].begin(), parts[1].end(), [](unsigned char c) { return !std::isdigit(c); });
-  const auto major = parse_integer(parts[0]);
-  const auto minor = parse_integer(std::string(parts[1].begin(), digits));
-  if (!major || !minor || *major < oldest || *major > 9999 || *minor > 9999) return std::nullopt;
-  return MpiFlavour{family, static_cast<int>(*major), static_cast<int>(*minor), *version};
+  const auto major = leading_number(parts[0]);
+  const auto minor = parts.size() > 1 ? leading_number(parts[1]) : 0;
+  if (!major || !minor || *major < oldest) return std::nullopt;
+  return MpiFlavour{family, *major, *minor, *version};
 }
 
 std::optional<MpiFlavour> recognise(std::string_view output) {
@@ -45,7 +50,7 @@ std::optional<MpiFlavour> recognise(std::string_view output) {
   // Debian's mpirun.openmpi and orterun name the run-time layer; its version is Open MPI's.
   if (contains(line, "(OpenRTE) ")) return flavour(MpiFamily::open_mpi, word_after(line, "(OpenRTE) "), 3);
   if (contains(line, "Intel(R) MPI Library")) {
-    return flavour(MpiFamily::intel, word_after(line, "Version "), 2018);
+    return flavour(MpiFamily::intel, word_after(line, "Version "), 2019);
   }
   if (contains(output, "HYDRA build details")) {
     return flavour(MpiFamily::mpich, word_after(output, "Version:"), 3);
@@ -59,7 +64,7 @@ MpiFlavour parse_mpirun_version(std::string_view output) {
   if (auto known = recognise(output)) return *known;
   const auto line = first_line(output).substr(0, 120);
   throw Error(line.empty() ? "`mpirun --version` printed nothing" : str("this mpirun is not known: \"", line, "\""),
-              ExitCode::missing_on_host, "Viaduct runs Open MPI 3 to 5, MPICH 3 to 5 and Intel MPI 2018 and later");
+              ExitCode::missing_on_host, "Viaduct runs Open MPI 3 to 5, MPICH 3 to 5 and Intel MPI 2019 and later");
 }
 
 std::string describe(const MpiFlavour& mpi) {

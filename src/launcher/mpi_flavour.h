@@ -17,7 +17,7 @@ struct MpiFlavour {
 };
 
 // Reads what `mpirun --version` printed (stdout and stderr together). Throws Error (missing_on_host) when it is none of
-// Open MPI 3 and later, MPICH 3 and later (Hydra), Intel MPI 2018 and later.
+// Open MPI 3 and later, MPICH 3 and later (Hydra), Intel MPI 2019 and later.
 MpiFlavour parse_mpirun_version(std::string_view output);
 
 std::string describe(const MpiFlavour& mpi);  // "Open MPI 4.1.4"

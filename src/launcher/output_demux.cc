@@ -54,7 +54,7 @@ void OutputDemux::feed(std::string_view chunk, const OutputSink& sink) {
 void OutputDemux::finish(const OutputSink& sink) {
   take_text(std::exchange(held_, {}), sink);
   for (std::size_t i = 0; i < partial_.size(); ++i) {
-    if (partial_[i].empty()) continue;
+    if (partial_[i].find_first_not_of('\0') == npos) continue;
     emit(i == 0 ? std::nullopt : std::optional(static_cast<int>(i) - 1), partial_[i], sink);
     partial_[i].clear();
   }
@@ -75,7 +75,8 @@ OutputDemux::FoundTag OutputDemux::tag_at(std::string_view data, std::size_t beg
   std::size_t at = begin + tag_.before_rank.size();
   const std::size_t first_digit = at;
   int rank = 0;
-  while (at < data.size() && is_digit(data[at]) && at - first_digit < max_rank_digits) rank = rank * 10 + (data[at++] - '0');
+  while (at < data.size() && is_digit(data[at]) && at - first_digit < max_rank_digits)
+    rank = rank * 10 + (data[at++] - '0');
   const std::string_view rest = data.substr(at, tag_.after_rank.size());
   if (!tag_.after_rank.starts_with(rest)) return {.begin = npos};
   if (rest.size() < tag_.after_rank.size()) return {.begin = begin, .cut_off = true};
@@ -114,6 +115,7 @@ void OutputDemux::end_line(std::string_view last_part, const OutputSink& sink) {
 }
 
 void OutputDemux::emit(std::optional<int> rank, std::string_view line, const OutputSink& sink) const {
+  while (line.starts_with('\0')) line.remove_prefix(1);
   if (rank && line.starts_with('\x1e')) {
     const auto hello = parse_hello(line);
     if (hello && hello->rank == *rank) {

@@ -30,6 +30,8 @@ struct OutputSink {
 // tag announces is mpirun's own. A tag counts only with a rank below `ranks`. A program that itself prints another
 // rank's tag is believed: nothing tells the two apart with Open MPI, whose tags can be guessed.
 //
+// NUL bytes in front of a line are dropped: Open MPI 5 ends its messages with one, behind the newline.
+//
 // Memory is bounded: of a line longer than max_line bytes each max_line bytes become a line of their own.
 class OutputDemux {
  public:

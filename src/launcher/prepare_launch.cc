@@ -11,6 +11,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "launcher/launch.h"
+#include "launcher/rank_environment.h"
 #include "model/hostlist.h"
 
 namespace viaduct::launcher {

@@ -2,7 +2,9 @@
 
 #include <numeric>
 
+#include "base/error.h"
 #include "base/text.h"
+#include "model/hostlist.h"
 
 namespace viaduct::launcher {
 
@@ -24,6 +26,15 @@ static int node_of(int rank, const std::vector<int>& slots) {
   return 0;
 }
 
+// The ranks on each node of the Slurm step that srun made; empty when Slurm doesn't tell.
+static std::vector<int> step_counts(const Environment& environment) {
+  try {
+    return model::expand_counts(environment.get_or("SLURM_STEP_TASKS_PER_NODE", ""));
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 std::optional<RankIdentity> read_rank_identity(const Environment& environment, const std::vector<int>& slots) {
   struct Names {
     const char* rank;
@@ -31,25 +42,37 @@ std::optional<RankIdentity> read_rank_identity(const Environment& environment, c
     const char* local_rank;
     const char* local_size;
   };
-  static constexpr Names open_mpi = {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"};
+  static constexpr Names open_mpi = {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",
+                                     "OMPI_COMM_WORLD_LOCAL_SIZE"};
   static constexpr Names hydra = {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"};
-  static constexpr Names slurm = {"SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_NTASKS_PER_NODE"};
+  // Not SLURM_NTASKS_PER_NODE: a step inherits the job's, which need not be its own.
+  static constexpr Names slurm = {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", ""};
   static constexpr Names pmix = {"PMIX_RANK", "PMIX_SIZE", "PMIX_LOCAL_RANK", "PMIX_LOCAL_SIZE"};
 
   for (const auto& names : {open_mpi, hydra, slurm, pmix}) {
     const auto rank = number(environment, names.rank);
     if (!rank) continue;
-    RankIdentity identity;
-    identity.rank = *rank;
-    const int total = std::accumulate(slots.begin(), slots.end(), 0);
-    identity.size = number(environment, names.size).value_or(total > 0 ? total : 1);
-    identity.nodes = slots.empty() ? number(environment, "SLURM_STEP_NUM_NODES").value_or(1) : static_cast<int>(slots.size());
-    identity.node_rank = slots.empty() ? number(environment, "SLURM_NODEID").value_or(0) : node_of(*rank, slots);
-    const int first_here = std::accumulate(slots.begin(), slots.begin() + (slots.empty() ? 0 : identity.node_rank), 0);
-    const int here = slots.empty() ? identity.size : slots[static_cast<std::size_t>(identity.node_rank)];
     // srun with PMI-2 sets PMI_RANK, but tells the place on the node only in Slurm's own words.
     const auto local_rank = number(environment, names.local_rank);
-    identity.local_rank = local_rank ? *local_rank : number(environment, slurm.local_rank).value_or(*rank - first_here);
+    const bool by_srun = number(environment, slurm.rank) == rank && (names.rank == slurm.rank || !local_rank);
+    std::vector<int> counts = by_srun ? step_counts(environment) : std::vector<int>();
+    if (counts.empty()) counts = slots;
+
+    RankIdentity identity;
+    identity.rank = *rank;
+    const int total = std::accumulate(counts.begin(), counts.end(), 0);
+    identity.size = number(environment, names.size).value_or(total > 0 ? total : 1);
+    identity.nodes = counts.empty() ? 1 : static_cast<int>(counts.size());
+    identity.node_rank = node_of(*rank, counts);
+    if (by_srun) {  // it may deal the ranks out in another order
+      identity.nodes = number(environment, "SLURM_STEP_NUM_NODES").value_or(identity.nodes);
+      identity.node_rank = number(environment, "SLURM_NODEID").value_or(identity.node_rank);
+    }
+    const auto node = static_cast<std::size_t>(identity.node_rank);
+    const int here = node < counts.size() ? counts[node] : identity.size;
+    const int first_here = node < counts.size() ? std::accumulate(counts.begin(), counts.begin() + identity.node_rank, 0) : 0;
+    const auto slurm_local_rank = by_srun ? number(environment, slurm.local_rank) : std::nullopt;
+    identity.local_rank = local_rank ? *local_rank : slurm_local_rank.value_or(*rank - first_here);
     identity.local_size = number(environment, names.local_size).value_or(here);
     return identity;
   }

@@ -78,7 +78,8 @@ Number take_number(Cursor& cursor, const std::string& hint) {
   const std::size_t start = cursor.position();
   const std::string_view digits = cursor.take_all(is_digit);
   if (digits.empty()) cursor.fail(start, str(cursor.here(), " where a number should be"), hint);
-  if (digits.size() > longest_number) cursor.fail(start, str("a number of more than ", longest_number, " digits"), hint);
+  if (digits.size() > longest_number)
+    cursor.fail(start, str("a number of more than ", longest_number, " digits"), hint);
   return number_of(digits);
 }
 
@@ -208,10 +209,10 @@ class HostlistParser {
   std::vector<std::string> hosts_;
 };
 
-void check_host_name(const std::string& host, std::size_t index) {
-  Cursor cursor(str("host ", index + 1, " of the list"), host);
-  if (host.empty()) cursor.fail(0, "an empty name", name_rule);
-  if (host.size() > max_host_name) cursor.fail(0, str("a host name of more than ", max_host_name, " bytes"), "");
+void check_host_name(const std::string& host) {
+  Cursor cursor("host name", host);
+  if (host.empty()) cursor.fail(0, "it is empty", name_rule);
+  if (host.size() > max_host_name) cursor.fail(max_host_name, str("more than ", max_host_name, " bytes"), "");
   if (cursor.at('-')) cursor.fail(0, "a host name can't begin with '-'", name_rule);
   cursor.take_all(is_name_character);
   if (!cursor.done()) cursor.fail(cursor.position(), str(cursor.here(), " in a host name"), name_rule);
@@ -268,9 +269,14 @@ std::string compress_hostlist(const std::vector<std::string>& hosts) {
     throw Error(str("a list of ", hosts.size(), " hosts; at most ", max_hosts, " can be written"), ExitCode::bad_input);
   std::vector<NumberedHost> numbered;
   numbered.reserve(hosts.size());
-  for (std::size_t i = 0; i < hosts.size(); ++i) {
-    check_host_name(hosts[i], i);
-    numbered.emplace_back(hosts[i]);
+  for (const std::string& host : hosts) {
+    try {
+      check_host_name(host);
+    } catch (Error& error) {
+      error.with_context(str("host ", numbered.size() + 1, " of the list"));
+      throw;
+    }
+    numbered.emplace_back(host);
   }
   std::string out;
   for (std::size_t first = 0, end = 0; first < hosts.size(); first = end) {
@@ -311,7 +317,8 @@ std::vector<int> expand_counts(std::string_view text) {
 
 std::string compress_counts(const std::vector<int>& counts) {
   if (counts.size() > max_hosts)
-    throw Error(str("a list of ", counts.size(), " counts; at most ", max_hosts, " can be written"), ExitCode::bad_input);
+    throw Error(str("a list of ", counts.size(), " counts; at most ", max_hosts, " can be written"),
+                ExitCode::bad_input);
   std::string out;
   for (auto first = counts.begin(); first != counts.end();) {
     if (*first < 0) throw Error(str("the count ", *first, " is negative"), ExitCode::bad_input);

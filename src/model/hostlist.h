@@ -16,9 +16,9 @@ inline constexpr std::size_t max_host_name = 255;             // bytes, as in PO
 // The node names of SLURM_JOB_NODELIST, or of what a user writes: "n[1-3,07],login r[1-2]n[01-02]".
 //
 // Names are separated by commas, tabs, blanks and newlines; empty ones are skipped, as Slurm does. A bracket holds
-// numbers and ranges. A number is zero-padded to the width of its range's low bound: n[08-11] is n08 n09 n10 n11. Several brackets
-// in a name give every combination, the left one slowest. A name may be all bracket: [1-3]. Text after a bracket
-// (n[1-2]-ib) is understood by Slurm from 23.11 on; 22.05 and 23.02 call it an invalid hostlist.
+// numbers and ranges. A number is zero-padded to the width of its range's low bound: n[08-11] is n08 n09 n10 n11.
+// Several brackets in a name give every combination, the left one slowest. A name may be all bracket: [1-3]. Text after
+// a bracket (n[1-2]-ib) is understood by Slurm from 23.11 on; 22.05 and 23.02 call it an invalid hostlist.
 //
 // Order has a meaning in Slurm (ranks follow it) and is kept, and so are duplicates. "" is the empty list.
 //

@@ -140,6 +140,7 @@ JobRecord read_fields(ObjectReader& reader) {
   record.exit_code = reader.int32("exitCode", 0);
   reader.object("failure", [&](ObjectReader& failure) { record.failure = read_failed_rank(failure); });
   record.submit_directory = reader.string("submitDirectory").value_or("");
+  reader.required("created");
   record.created = read_time(reader, "created").value_or(Timestamp());
   record.started = read_time(reader, "started");
   record.ended = read_time(reader, "ended");

@@ -1,5 +1,6 @@
 #include "model/metadata.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -26,14 +27,23 @@ ObjectMeta read_metadata(ObjectReader& object) {
     for (const auto* key : {"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
                             "deletionGracePeriodSeconds", "ownerReferences", "finalizers", "managedFields", "selfLink"})
       reader.ignore(key);
-    if (meta.name.empty() && !reader.value().find("generateName")) reader.error_here("name is required", "add metadata.name");
+    if (!reader.value().find("generateName")) {
+      reader.required("name");
+      check_not_empty(reader, "name");
+    }
   });
-  if (!there && !object.value().find("metadata")) object.error_here("metadata: required, but missing", "add metadata with a name");
+  if (!there) object.required("metadata", "add metadata with a name");
   return meta;
 }
 
 void check_length(ObjectReader& object, std::string_view key, const std::string& text, std::size_t most) {
-  if (text.size() > most) object.error(key, str("Too long: may not be more than ", most, " bytes"));
+  const auto characters = std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
+  if (static_cast<std::size_t>(characters) > most) object.error(key, str("Too long: may not be more than ", most, " bytes"));
+}
+
+void check_not_empty(ObjectReader& object, std::string_view key) {
+  const Value* value = object.any(key);
+  if (value && value->kind() == Value::Kind::string && value->text().empty()) object.error(key, "should be at least 1 chars long");
 }
 
 void check_items(ObjectReader& object, std::string_view key, std::size_t count, std::size_t most) {
@@ -51,8 +61,10 @@ std::vector<EnvVar> read_env(ObjectReader& object, std::string_view key, std::si
     variable.from_source = reader.any("valueFrom") != nullptr;
     if (variable.from_source && value && !value->empty())
       reader.error("valueFrom", "may not be specified when `value` is not empty");
-    if (variable.name.find('=') != std::string::npos || variable.name.find('\0') != std::string::npos)
-      reader.error("name", "a valid environment variable name must not contain '='");
+    const Value* name = reader.value().find("name");
+    const bool printable = std::all_of(variable.name.begin(), variable.name.end(), [](char c) { return c >= ' ' && c <= '~' && c != '='; });
+    if (name && name->kind() == Value::Kind::string && (variable.name.empty() || !printable))
+      reader.error("name", "a valid environment variable name must consist only of printable ASCII characters other than '='");
     if (variable.value.find('\0') != std::string::npos) reader.error("value", "must not contain a zero byte");
     if (!names.insert(variable.name).second) reader.error("name", str("Duplicate value: \"", variable.name, "\""));
     env.push_back(std::move(variable));

@@ -40,8 +40,9 @@ struct ResourceRequirements {
 };
 std::optional<ResourceRequirements> read_resources(ObjectReader& object, std::string_view key);
 
-// Complaints worded as the API server words them.
+// Complaints worded as the API server words them. It says bytes, but counts characters.
 void check_length(ObjectReader& object, std::string_view key, const std::string& text, std::size_t most);
+void check_not_empty(ObjectReader& object, std::string_view key);  // of text; a missing key is no mistake here
 void check_items(ObjectReader& object, std::string_view key, std::size_t count, std::size_t most);
 
 }  // namespace viaduct::model

@@ -7,16 +7,18 @@
 
 namespace viaduct::model {
 
-// A Kubernetes resource.Quantity: "500m", "1.5Gi", "12e3". Held exactly, as a whole number of nano-units, together with
-// the family of suffix it was written with. Within 2^63-1 either way; what is nearer to zero than 1n, or has digits
-// behind the nano, is rounded away from zero.
+// A Kubernetes resource.Quantity: "500m", "1.5Gi", "12e3". Held exactly, as a whole number of nano-units within 2^63-1
+// units either way, together with the family of suffixes it was written with. What is beyond is capped; what is nearer
+// to zero than 1n, or has digits below the nano, is rounded away from zero.
 //
-// The rules are those of k8s.io/apimachinery/pkg/api/resource (0.29, compared by test). It differs from its own
-// documentation in two places, where Viaduct follows the documentation: numbers with a decimal suffix or exponent are
-// capped at 2^63-1 too (its code caps only the binary ones, and Value then overflows), and a text without any digit
-// ("-", "Mi"), which its code takes for 0, is malformed. It also rounds some negative numbers towards zero in Value.
+// The rules, and to_string, are those of k8s.io/apimachinery/pkg/api/resource 0.29, but for these places, where that
+// package departs from its own documentation: it caps binary quantities alone, and value() of larger ones overflows;
+// it takes a text whose number has no digit ("-", "Mi", "E3") for 0, which here is malformed as in a CRD's schema; and
+// value() rounds some negative numbers towards zero.
 class Quantity {
  public:
+  enum class Family : std::uint8_t { decimal, binary, exponent };  // 500m, 12M; 12Mi; 12e6
+
   Quantity() = default;  // 0
 
   // Throws Error with ExitCode::bad_input, in Kubernetes' words. Blanks around the number aren't allowed.
@@ -39,15 +41,11 @@ class Quantity {
   friend std::strong_ordering operator<=>(const Quantity& a, const Quantity& b) { return a.nano_ <=> b.nano_; }
 
  private:
-  enum class Family : std::uint8_t { decimal, binary, exponent };
-  __extension__ typedef __int128 Int128;  // the largest quantity is about 2^93 nano-units
+  __extension__ typedef __int128 Int128;
 
-  struct Scale;
-  static const Int128 largest;
-  static Scale scale_of(std::string_view suffix);
-  std::int64_t rounded_up(std::int64_t nanos_per_unit) const;
+  std::int64_t in_units_of(std::int64_t nanos) const;
 
-  Int128 nano_ = 0;
+  Int128 nano_ = 0;  // 2^63-1 units are about 2^93 nano-units
   Family family_ = Family::decimal;
 };
 

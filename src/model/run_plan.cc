@@ -101,12 +101,16 @@ RunPlan read_fields(ObjectReader& reader) {
     plan.framework = runtime.string("framework").value_or("");
   });
   plan.backend = reader.required_string("backend");
-  plan.policy = reader.required_string("policy") == to_string(PolicyKind::mpi) ? PolicyKind::mpi : PolicyKind::none;
+  const std::string policy = reader.required_string("policy");
+  if (policy != to_string(PolicyKind::mpi) && policy != to_string(PolicyKind::none)) reader.error("policy", "must be mpi or none");
+  plan.policy = policy == to_string(PolicyKind::mpi) ? PolicyKind::mpi : PolicyKind::none;
   const auto implementation = parse_mpi_implementation(reader.required_string("mpiImplementation"));
   if (!implementation) reader.error("mpiImplementation", "must be OpenMPI, Intel or MPICH");
   plan.mpi = implementation.value_or(MpiImplementation::open_mpi);
+  for (const auto* key : {"nodes", "slotsPerNode"}) reader.required(key);
   plan.nodes = reader.int32("nodes", 1).value_or(1);
   plan.slots_per_node = reader.int32("slotsPerNode", 1).value_or(1);
+  if (plan.ranks() > most_ranks) reader.error("nodes", str("too many ranks: ", plan.ranks()));
   plan.launcher_is_node = reader.boolean("launcherIsNode").value_or(false);
   reader.object("resourcesPerNode", [&](ObjectReader& resources) { plan.resources = read_node_resources(resources); });
   const std::string launch = reader.required_string("launch");
@@ -117,6 +121,7 @@ RunPlan read_fields(ObjectReader& reader) {
   plan.working_directory = reader.string("workingDirectory").value_or("");
   plan.environment = env_from(reader, "environment");
   plan.binding = reader.required_string("binding");
+  if (plan.binding != "cpu" && plan.binding != "none") reader.error("binding", "must be cpu or none");
   plan.image = reader.string("image").value_or("");
   reader.objects("volumes", [&](ObjectReader& volume) {
     VolumeMount mount;
@@ -137,7 +142,7 @@ RunPlan read_fields(ObjectReader& reader) {
   });
   plan.deadline_seconds = reader.integer("deadlineSeconds", 1);
   plan.max_restarts = reader.int32("maxRestarts", 0).value_or(0);
-  plan.grace_seconds = reader.integer("graceSeconds", 0).value_or(plan.grace_seconds);
+  plan.grace_seconds = reader.integer("graceSeconds", 0, longest_grace_seconds).value_or(plan.grace_seconds);
   plan.suspend = reader.boolean("suspend").value_or(false);
   reader.objects("losses", [&](ObjectReader& loss) {
     std::string path = loss.required_string("path");

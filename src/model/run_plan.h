@@ -17,6 +17,9 @@ enum class LaunchStyle {
   own_launcher,  // the command is a launcher itself (mpirun, torchrun, …) and is run once, as it is
 };
 
+inline constexpr std::int64_t most_ranks = 2'147'483'647;          // MPI counts ranks with an int
+inline constexpr std::int64_t longest_grace_seconds = 31'536'000;  // a year
+
 // What one node of the run is asked to offer. Unset: nothing was asked.
 struct NodeResources {
   std::optional<std::int64_t> cpu_milli;     // thousandths of a CPU

@@ -75,12 +75,15 @@ MpiPolicy read_mpi(ObjectReader& reader) {
 void check_torch(ObjectReader& torch) {
   torch.object("envInjection", [](ObjectReader& injection) {
     std::size_t targets = 0;
+    std::set<std::string> names;
     injection.objects("targets", [&](ObjectReader& target) {
       ++targets;
       const std::string name = target.required_string("jobName");
       check_length(target, "jobName", name, 253);
+      if (!names.insert(name).second) target.error("jobName", str("Duplicate value: \"", name, "\""));
       const auto containers = target.strings("containerNames").value_or(std::vector<std::string>());
       check_items(target, "containerNames", containers.size(), 8);
+      for (const auto& container : containers) check_length(target, "containerNames", container, 63);
       if (std::find(containers.begin(), containers.end(), "node") != containers.end())
         target.error("containerNames", "may not contain 'node'");
     });
@@ -229,9 +232,9 @@ Runtime read_runtime(const Document& document, Diagnostics& diagnostics) {
       runtime.template_tree = job_template.value();
       runtime.job_template = read_job_template(job_template);
     });
-    if (!has_template && !spec.value().find("template")) spec.error_here("template: required, but missing");
+    if (!has_template) spec.required("template");
   });
-  if (!there && !object.value().find("spec")) object.error_here("spec: required, but missing");
+  if (!there) object.required("spec");
   object.done();
   return runtime;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <set>
 
 #include "base/reader.h"
@@ -58,15 +59,14 @@ RuntimeRef read_runtime_ref(ObjectReader& spec) {
     ref.name = reader.required_string("name");
     ref.api_group = reader.string("apiGroup").value_or(ref.api_group);
     ref.kind = reader.string("kind").value_or(ref.kind);
-    if (reader.value().find("name") && ref.name.empty()) reader.error("name", "should be at least 1 chars long");
+    check_not_empty(reader, "name");
     check_length(reader, "name", ref.name, 253);
     check_length(reader, "apiGroup", ref.api_group, 253);
     check_length(reader, "kind", ref.kind, 253);
     if (ref.api_group != api_group || (ref.kind != "ClusterTrainingRuntime" && ref.kind != "TrainingRuntime"))
       reader.error_here(str("unsupported runtime: ", ref.kind, ".", ref.api_group), "kind is ClusterTrainingRuntime or TrainingRuntime");
   });
-  if (!there && !spec.value().find("runtimeRef"))
-    spec.error_here("runtimeRef: required, but missing", "add runtimeRef: {name: mpi}");
+  if (!there) spec.required("runtimeRef", "add runtimeRef: {name: mpi}");
   return ref;
 }
 
@@ -115,41 +115,51 @@ void check_metadata_patch(ObjectReader& object) {
   });
 }
 
-void check_container_patches(ObjectReader& pod, std::string_view key) {
+// A list whose items have a name of their own; `read` may look at more of an item.
+void check_named_list(ObjectReader& object, std::string_view key, std::size_t most, const std::function<void(ObjectReader&, const std::string&)>& read) {
   std::size_t count = 0;
-  pod.objects(key, [&](ObjectReader& container) {
+  std::set<std::string> names;
+  object.objects(key, [&](ObjectReader& item) {
     ++count;
-    const std::string name = container.required_string("name");
-    read_env(container, "env");
-    container.objects("volumeMounts", [](ObjectReader& mount) {
-      mount.required_string("name");
-      for (const auto& member : mount.value().members()) mount.ignore(member.key);
-    });
+    const std::string name = item.required_string("name");
+    if (!names.insert(name).second) item.error("name", str("Duplicate value: \"", name, "\""));
+    read(item, name);
+  });
+  check_items(object, key, count, most);
+}
+
+void accept_everything(ObjectReader& item, const std::string& /*name*/) {
+  for (const auto& member : item.value().members()) item.ignore(member.key);
+}
+
+void check_container_patches(ObjectReader& pod, std::string_view key) {
+  check_named_list(pod, key, 64, [&](ObjectReader& container, const std::string& name) {
+    const auto env = read_env(container, "env");
+    check_named_list(container, "volumeMounts", 128, accept_everything);
     container.ignore("securityContext");
     const bool ours = name == "node" || name == "dataset-initializer" || name == "model-initializer";
-    if (key == "containers" && ours && container.value().find("env"))
+    if (key == "containers" && ours && !env.empty())
       container.error("env", "must not have envs for the dataset-initializer, model-initializer, node containers",
                       "set spec.trainer.env or spec.initializer.*.env instead");
   });
-  check_items(pod, key, count, 64);
 }
 
 void check_pod_patch(ObjectReader& pod) {
   pod.string("serviceAccountName");
   check_container_patches(pod, "initContainers");
   check_container_patches(pod, "containers");
+  check_named_list(pod, "volumes", 128, accept_everything);
+  check_named_list(pod, "imagePullSecrets", 64, accept_everything);
+  check_named_list(pod, "schedulingGates", 16, accept_everything);
   pod.integer("terminationGracePeriodSeconds", 0, std::numeric_limits<std::int64_t>::max(), "should be greater than or equal to 0");
-  for (const auto* key : {"volumes", "imagePullSecrets", "securityContext", "nodeSelector", "affinity", "tolerations", "schedulingGates"})
-    pod.ignore(key);
+  if (const Value* tolerations = pod.any("tolerations")) check_items(pod, "tolerations", tolerations->items().size(), 128);
+  for (const auto* key : {"securityContext", "nodeSelector", "affinity"}) pod.ignore(key);
 }
 
 void check_template_patch(ObjectReader& patch) {
   check_metadata_patch(patch);
   patch.object("spec", [](ObjectReader& jobset) {
-    std::set<std::string> names;
-    jobset.objects("replicatedJobs", [&](ObjectReader& job) {
-      const std::string name = job.required_string("name");
-      if (!names.insert(name).second) job.error("name", str("Duplicate value: \"", name, "\""));
+    check_named_list(jobset, "replicatedJobs", 100, [](ObjectReader& job, const std::string& /*name*/) {
       job.object("template", [](ObjectReader& job_template) {
         check_metadata_patch(job_template);
         job_template.object("spec", [](ObjectReader& job_spec) {
@@ -160,7 +170,6 @@ void check_template_patch(ObjectReader& patch) {
         });
       });
     });
-    check_items(jobset, "replicatedJobs", names.size(), 100);
   });
 }
 
@@ -171,6 +180,7 @@ std::vector<RuntimePatch> read_patches(ObjectReader& spec) {
     RuntimePatch patch;
     patch.manager = reader.required_string("manager");
     reader.ignore("time");
+    check_not_empty(reader, "manager");
     check_length(reader, "manager", patch.manager, 253);
     if (!managers.insert(patch.manager).second) reader.error("manager", str("Duplicate value: \"", patch.manager, "\""));
     if (!patch.manager.empty() && !is_domain_prefixed_path(patch.manager))
@@ -216,7 +226,7 @@ TrainJob read_trainjob(const Document& document, Diagnostics& diagnostics) {
   job.metadata = read_metadata(object);
   check_name(object, job.metadata);
   const bool there = object.object("spec", [&](ObjectReader& spec) { read_spec(spec, job); });
-  if (!there && !object.value().find("spec")) object.error_here("spec: required, but missing");
+  if (!there) object.required("spec");
   object.done();
   return job;
 }
