@@ -25,16 +25,16 @@ set(CPACK_GENERATOR DEB TGZ)
 set(CPACK_PACKAGE_NAME viaduct)
 set(CPACK_PACKAGE_VENDOR "The Viaduct developers")
 set(CPACK_PACKAGE_CONTACT "The Viaduct developers <viaduct@example.org>")
+set(CPACK_PACKAGE_DESCRIPTION
+"It brings viaduct, which plans, starts and follows the run, and viaduct-agent,
+a static program that goes into an allocation or a container image and starts
+the ranks there.")
 set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR}/package)
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_PACKAGE_CHECKSUM SHA256)
 
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
-set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "run a Kubeflow TrainJob as an MPI run
- Viaduct takes a Kubeflow TrainJob and runs it as an MPI run on this machine,
- on a Slurm cluster or on Kubernetes. It brings viaduct-agent, a static program
- that goes into an allocation or a container image and starts the ranks there.")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "openmpi-bin | mpich")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "openssh-client, slurm-client, bash-completion")

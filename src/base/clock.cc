@@ -59,8 +59,11 @@ std::optional<Timestamp> read_rfc3339(std::string_view text) {
     if (!read) return std::nullopt;
     milliseconds = *read;
   }
-  const auto number = [&](std::size_t at, std::size_t width) { return static_cast<int>(*parse_integer(text.substr(at, width))); };
-  const std::chrono::year_month_day date{std::chrono::year(number(0, 4)), std::chrono::month(static_cast<unsigned>(number(5, 2))),
+  const auto number = [&](std::size_t at, std::size_t width) {
+    return static_cast<int>(*parse_integer(text.substr(at, width)));
+  };
+  const std::chrono::year_month_day date{std::chrono::year(number(0, 4)),
+                                         std::chrono::month(static_cast<unsigned>(number(5, 2))),
                                          std::chrono::day(static_cast<unsigned>(number(8, 2)))};
   const int hours = number(11, 2);
   const int minutes = number(14, 2);

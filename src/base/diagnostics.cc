@@ -49,7 +49,8 @@ static std::pair<std::string, std::string> excerpt(std::string_view line, std::u
     while (end > caret && continues_a_character(shown[end])) --end;
     shown = shown.substr(0, end) + "...";
   }
-  const auto hidden = std::count_if(shown.begin(), shown.begin() + static_cast<std::ptrdiff_t>(caret), continues_a_character);
+  const auto hidden =
+      std::count_if(shown.begin(), shown.begin() + static_cast<std::ptrdiff_t>(caret), continues_a_character);
   return {prefix + shown, std::string(prefix.size() + caret - static_cast<std::size_t>(hidden), ' ') + "^"};
 }
 

@@ -119,7 +119,7 @@ fs::path own_executable() { return fs::read_symlink("/proc/self/exe"); }
 
 ProgramLookup find_program(std::string_view program, std::string_view search_path, const fs::path& directory) {
   const auto look = [](const fs::path& path) -> ProgramLookup {
-    struct stat status{};
+    struct stat status {};
     if (::stat(path.c_str(), &status) != 0 || S_ISDIR(status.st_mode)) return {};
     return {path, ::access(path.c_str(), X_OK) == 0};
   };

@@ -13,8 +13,8 @@
 // Files, read and written so that a reader never sees half of one and a secret is never readable in between.
 namespace viaduct {
 
-std::string read_file(const std::filesystem::path& path);                             // throws Error naming the path
-std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);    // nullopt only when it is not there
+std::string read_file(const std::filesystem::path& path);                           // throws Error naming the path
+std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);  // nullopt only when it is not there
 std::string read_all(int fd);
 
 // Writes a temporary file beside `path` (O_EXCL, `mode` from birth), syncs it and renames it over `path`. Safe on NFS.
@@ -40,6 +40,7 @@ struct ProgramLookup {
   std::filesystem::path found;
   bool executable = false;
 };
-ProgramLookup find_program(std::string_view program, std::string_view search_path, const std::filesystem::path& directory);
+ProgramLookup find_program(std::string_view program, std::string_view search_path,
+                           const std::filesystem::path& directory);
 
 }  // namespace viaduct

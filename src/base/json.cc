@@ -56,7 +56,9 @@ class TreeBuilder : public nlohmann::json_sax<Json> {
   Value take() { return std::move(root_); }
 
   bool null() override { return add(Value::null(next_mark())); }
-  bool boolean(bool flag) override { return add(Value::scalar(Value::Kind::boolean, flag ? "true" : "false", next_mark())); }
+  bool boolean(bool flag) override {
+    return add(Value::scalar(Value::Kind::boolean, flag ? "true" : "false", next_mark()));
+  }
   bool number_integer(number_integer_t number) override { return integer(std::to_string(number)); }
   bool number_unsigned(number_unsigned_t number) override { return integer(std::to_string(number)); }
   bool number_float(number_float_t, const string_t& text) override {
@@ -74,7 +76,8 @@ class TreeBuilder : public nlohmann::json_sax<Json> {
     const Mark mark = next_mark();
     Level& level = stack_.back();
     if (!level.keys.insert(text).second)
-      diagnostics_.error(source_, mark, str("duplicate key \"", text, "\""), "keep one of them; which one would count is not defined");
+      diagnostics_.error(source_, mark, str("duplicate key \"", text, "\""),
+                         "keep one of them; which one would count is not defined");
     level.key = std::move(text);
     level.key_mark = mark;
     return true;
@@ -82,7 +85,8 @@ class TreeBuilder : public nlohmann::json_sax<Json> {
 
   bool parse_error(std::size_t, const std::string&, const Json::exception& error) override {
     advance_to(furthest_ > source_->text.data() ? furthest_ - 1 : furthest_);
-    std::string reason = error.what();  // "[json.exception.NAME.NUMBER] parse error at line 1, column 2: why", or just why
+    std::string reason =
+        error.what();  // "[json.exception.NAME.NUMBER] parse error at line 1, column 2: why", or just why
     for (const auto* prefix : {"[json.exception", "parse error at"}) {
       const auto end = reason.starts_with(prefix) ? reason.find(*prefix == '[' ? "] " : ": ") : std::string::npos;
       if (end != std::string::npos) reason.erase(0, end + 2);
@@ -166,7 +170,8 @@ class TreeBuilder : public nlohmann::json_sax<Json> {
 };
 
 void write_string(std::string& out, const std::string& text) {
-  const bool simple = std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
+  const bool simple = std::all_of(text.begin(), text.end(),
+                                  [](unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
   if (simple) {
     out += '"' + text + '"';
   } else {
@@ -182,11 +187,17 @@ void write(std::string& out, const Value& value, int indent, int depth) {
   };
   bool first = true;
   switch (value.kind()) {
-    case Value::Kind::null: out += "null"; return;
-    case Value::Kind::string: write_string(out, value.text()); return;
+    case Value::Kind::null:
+      out += "null";
+      return;
+    case Value::Kind::string:
+      write_string(out, value.text());
+      return;
     case Value::Kind::boolean:
     case Value::Kind::integer:
-    case Value::Kind::real: out += value.text(); return;
+    case Value::Kind::real:
+      out += value.text();
+      return;
     case Value::Kind::sequence:
       if (value.items().empty()) {
         out += "[]";

@@ -98,7 +98,8 @@ Process Process::spawn(const SpawnOptions& options) {
   const CStrings argv(options.argv);
   const CStrings envp(options.environment ? options.environment->as_strings() : std::vector<std::string>());
   pid_t pid = -1;
-  const int error = ::posix_spawnp(&pid, options.argv.at(0).c_str(), actions.get(), attributes.get(), argv.data(), envp.data());
+  const int error =
+      ::posix_spawnp(&pid, options.argv.at(0).c_str(), actions.get(), attributes.get(), argv.data(), envp.data());
   if (error != 0) throw cannot_start(options, error);
   Process process(pid, open_pidfd(pid));
   if (!process.pidfd_) throw Error::from_errno("pidfd_open (Linux 5.3 has it)", errno);

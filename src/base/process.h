@@ -71,13 +71,13 @@ void become_subreaper();
 int signal_descendants(int signal, const std::vector<pid_t>& spare = {});
 // Ends all descendants: `signal` first, SIGKILL after `grace`, and reaps them. Returns when none is left.
 void end_descendants(int signal, std::chrono::milliseconds grace);
-void reap_orphans();  // collects ended children that no Process owns; call only when no Process lives
+void reap_orphans();   // collects ended children that no Process owns; call only when no Process lives
 bool children_left();  // whether this process has any child, ended or not
 
 // Which process this is, in a way that outlives it: a pid alone is soon somebody else's.
 struct ProcessIdentity {
   std::string host;
-  std::string boot_id;        // /proc/sys/kernel/random/boot_id
+  std::string boot_id;  // /proc/sys/kernel/random/boot_id
   std::int64_t pid = 0;
   std::int64_t start_ticks = 0;  // field 22 of /proc/PID/stat
   bool operator==(const ProcessIdentity&) const = default;

@@ -8,13 +8,20 @@ namespace viaduct {
 
 static std::string described(const Value& value) {
   switch (value.kind()) {
-    case Value::Kind::null: return "null";
-    case Value::Kind::boolean: return str("the boolean ", value.text());
-    case Value::Kind::integer: return str("the number ", value.text());
-    case Value::Kind::real: return str("the number ", value.text());
-    case Value::Kind::string: return str("the text \"", value.text().size() > 60 ? value.text().substr(0, 60) + "…" : value.text(), "\"");
-    case Value::Kind::sequence: return "a list";
-    case Value::Kind::mapping: return "a mapping";
+    case Value::Kind::null:
+      return "null";
+    case Value::Kind::boolean:
+      return str("the boolean ", value.text());
+    case Value::Kind::integer:
+      return str("the number ", value.text());
+    case Value::Kind::real:
+      return str("the number ", value.text());
+    case Value::Kind::string:
+      return str("the text \"", abbreviated(value.text(), 60), "\"");
+    case Value::Kind::sequence:
+      return "a list";
+    case Value::Kind::mapping:
+      return "a mapping";
   }
   return "";
 }
@@ -59,14 +66,16 @@ const Value* ObjectReader::any(std::string_view key) {
 
 const Value* ObjectReader::required(std::string_view key, std::string hint) {
   const Value* found = any(key);
-  if (!found && value_.is_mapping()) context_.error(value_.mark(), path_of(key), "required, but missing", std::move(hint));
+  if (!found && value_.is_mapping())
+    context_.error(value_.mark(), path_of(key), "required, but missing", std::move(hint));
   return found;
 }
 
 std::optional<std::string> read_string(const Value& value, ReadContext& context, const std::string& path) {
   if (value.kind() == Value::Kind::string) return value.text();
   const bool quotable = value.is_scalar() && !value.is_null();
-  context.error(value.mark(), path, str("must be text, not ", described(value)), quotable ? str("quote it: \"", value.text(), "\"") : "");
+  context.error(value.mark(), path, str("must be text, not ", described(value)),
+                quotable ? str("quote it: \"", value.text(), "\"") : "");
   return std::nullopt;
 }
 
@@ -80,7 +89,8 @@ std::string ObjectReader::required_string(std::string_view key) {
   return found ? read_string(*found, context_, path_of(key)).value_or("") : "";
 }
 
-std::optional<std::int64_t> ObjectReader::integer(std::string_view key, std::int64_t least, std::int64_t most, std::string_view message) {
+std::optional<std::int64_t> ObjectReader::integer(std::string_view key, std::int64_t least, std::int64_t most,
+                                                  std::string_view message) {
   const Value* found = any(key);
   if (!found) return std::nullopt;
   if (found->kind() != Value::Kind::integer) {
@@ -95,13 +105,16 @@ std::optional<std::int64_t> ObjectReader::integer(std::string_view key, std::int
     if (most >= std::numeric_limits<std::int32_t>::max()) range = str("must be ", least, " or more");
     if (number && *number > most) range = str("must be at most ", most);
     if (!number) range = "must fit into 64 bits";
-    context_.error(found->mark(), path_of(key), !message.empty() && number && *number < least ? std::string(message) : str(range, ", not ", found->text()));
+    context_.error(
+        found->mark(), path_of(key),
+        !message.empty() && number && *number < least ? std::string(message) : str(range, ", not ", found->text()));
     return std::nullopt;
   }
   return number;
 }
 
-std::optional<std::int32_t> ObjectReader::int32(std::string_view key, std::int32_t least, std::string_view message, std::int32_t most) {
+std::optional<std::int32_t> ObjectReader::int32(std::string_view key, std::int32_t least, std::string_view message,
+                                                std::int32_t most) {
   const auto number = integer(key, least, most, message);
   return number ? std::optional(static_cast<std::int32_t>(*number)) : std::nullopt;
 }
@@ -111,7 +124,9 @@ std::optional<bool> ObjectReader::boolean(std::string_view key) {
   if (!found) return std::nullopt;
   if (found->kind() != Value::Kind::boolean) {
     context_.error(found->mark(), path_of(key), str("must be true or false, not ", described(*found)),
-                   found->kind() == Value::Kind::string && (found->text() == "true" || found->text() == "false") ? "remove the quotes" : "");
+                   found->kind() == Value::Kind::string && (found->text() == "true" || found->text() == "false")
+                       ? "remove the quotes"
+                       : "");
     return std::nullopt;
   }
   return found->text() == "true";
@@ -127,7 +142,8 @@ std::optional<std::vector<std::string>> ObjectReader::strings(std::string_view k
   }
   std::vector<std::string> out;
   for (std::size_t i = 0; i < found->items().size(); ++i)
-    if (auto text = read_string(found->items()[i], context_, context_.item(path_of(key), i))) out.push_back(std::move(*text));
+    if (auto text = read_string(found->items()[i], context_, context_.item(path_of(key), i)))
+      out.push_back(std::move(*text));
   return out;
 }
 
@@ -138,7 +154,8 @@ std::vector<std::pair<std::string, std::string>> ObjectReader::string_map(std::s
   const ObjectReader map(*found, context_, path_of(key));
   for (const auto& member : found->members()) {
     if (member.value.is_null()) continue;
-    if (auto text = read_string(member.value, context_, map.path_of(member.key))) out.emplace_back(member.key, std::move(*text));
+    if (auto text = read_string(member.value, context_, map.path_of(member.key)))
+      out.emplace_back(member.key, std::move(*text));
   }
   return out;
 }
@@ -178,7 +195,8 @@ void ObjectReader::done() {
     } else if (!asked_.empty()) {
       hint = str("known here: ", join(asked_, ", "));
     }
-    context_.error(member.key_mark.line > 0 ? member.key_mark : member.value.mark(), path_of(member.key), "unknown field", hint);
+    context_.error(member.key_mark.line > 0 ? member.key_mark : member.value.mark(), path_of(member.key),
+                   "unknown field", hint);
   }
 }
 
@@ -186,7 +204,9 @@ void ObjectReader::error(std::string_view key, const std::string& reason, std::s
   context_.error(mark_of(key), path_of(key), reason, std::move(hint));
 }
 
-void ObjectReader::error_here(const std::string& reason, std::string hint) { context_.error(mark(), path_, reason, std::move(hint)); }
+void ObjectReader::error_here(const std::string& reason, std::string hint) {
+  context_.error(mark(), path_, reason, std::move(hint));
+}
 
 Mark ObjectReader::mark_of(std::string_view key) const {
   const Value* found = value_.find(key);

@@ -47,8 +47,10 @@ class ObjectReader {
 
   std::optional<std::string> string(std::string_view key);
   std::string required_string(std::string_view key);  // "" after complaining
-  std::optional<std::int64_t> integer(std::string_view key, std::int64_t least = std::numeric_limits<std::int64_t>::min(),
-                                      std::int64_t most = std::numeric_limits<std::int64_t>::max(), std::string_view message = "");
+  std::optional<std::int64_t> integer(std::string_view key,
+                                      std::int64_t least = std::numeric_limits<std::int64_t>::min(),
+                                      std::int64_t most = std::numeric_limits<std::int64_t>::max(),
+                                      std::string_view message = "");
   std::optional<std::int32_t> int32(std::string_view key, std::int32_t least, std::string_view message = "",
                                     std::int32_t most = std::numeric_limits<std::int32_t>::max());
   std::optional<bool> boolean(std::string_view key);

@@ -51,6 +51,12 @@ DecodedCharacter decode_utf8(std::string_view text) {
   return {character, length};
 }
 
+std::string abbreviated(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return std::string(text);
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
+  return std::string(text.substr(0, most)) + "…";
+}
+
 static std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -100,8 +106,7 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 }
 
 std::string shell_quote(std::string_view word) {
-  constexpr std::string_view safe =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+  constexpr std::string_view safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
   if (!word.empty() && word.find_first_not_of(safe) == std::string_view::npos) return std::string(word);
   std::string out = "'";
   for (char c : word) {
@@ -121,8 +126,6 @@ std::string shell_quote(const std::vector<std::string>& words) {
   return join(quoted, " ");
 }
 
-std::string count_of(std::int64_t count, std::string_view noun) {
-  return str(count, " ", noun, count == 1 ? "" : "s");
-}
+std::string count_of(std::int64_t count, std::string_view noun) { return str(count, " ", noun, count == 1 ? "" : "s"); }
 
 }  // namespace viaduct

@@ -15,10 +15,7 @@ inline void append(std::string& out, std::string_view part) { out += part; }
 inline void append(std::string& out, const char* part) { out += part; }
 inline void append(std::string& out, char part) { out += part; }
 template <std::integral T>
-  requires(!std::same_as<T, char>)
-void append(std::string& out, T part) {
-  out += std::to_string(part);
-}
+requires(!std::same_as<T, char>) void append(std::string& out, T part) { out += std::to_string(part); }
 }  // namespace detail
 
 // Joins strings, characters and integers into one string: str("rank ", 3, " of ", 8).
@@ -42,6 +39,7 @@ struct DecodedCharacter {
   std::size_t length = 0;
 };
 DecodedCharacter decode_utf8(std::string_view text);
+std::string abbreviated(std::string_view text, std::size_t most);  // cut to `most` bytes, at a character, with "…"
 
 // A whole decimal integer ("-12", "007"); nothing else around it, and in range of int64.
 std::optional<std::int64_t> parse_integer(std::string_view text);

@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/main_common.h"
@@ -11,7 +13,18 @@ namespace {
 
 using viaduct::Environment;
 using viaduct::Error;
+using Words = std::vector<std::string>;
 using Chosen = std::function<int(const Environment&)>;
+
+// What stands after "--", which never goes through CLI11: that takes words like "[a b]" apart.
+Words command_after_dashes(int argc, char** argv) {
+  const auto dashes = std::find(argv, argv + argc, std::string_view("--"));
+  return dashes == argv + argc ? Words() : Words(dashes + 1, argv + argc);
+}
+
+void require_command(const Words& command) {
+  if (command.empty()) throw Error("no command", viaduct::ExitCode::bad_input, "write it after --");
+}
 
 // "NODE=SLOTS" or "NODE"; a hostlist stands for all its nodes.
 std::vector<viaduct::launcher::HostSlots> parse_hosts(const std::vector<std::string>& words) {
@@ -58,7 +71,7 @@ void add_launch(CLI::App& app, Chosen& chosen) {
   });
 }
 
-void add_exec(CLI::App& app, Chosen& chosen) {
+void add_exec(CLI::App& app, Chosen& chosen, const Words& program) {
   struct Args {
     viaduct::launcher::ExecOptions options;
     std::string slots;
@@ -72,10 +85,12 @@ void add_exec(CLI::App& app, Chosen& chosen) {
   command->add_option("--directory", args->options.directory, "Change to it first");
   command->add_flag("--hello", args->options.hello, "Tell `launch` that the rank has started");
   command->add_flag("--die-with-parent", args->options.die_with_parent, "Get SIGKILL when the parent ends");
-  command->add_option("COMMAND", args->options.command, "The program and its arguments, after --")->required();
-  command->positionals_at_end();
+  command->add_flag("--watch", args->options.watch, "Stay beside the program and tell `launch` when it ends badly");
+  command->footer("The program and its arguments follow after --. A word \":\" is written \"\\:\".");
+  args->options.command = program;
   command->callback([args, &chosen] {
     chosen = [args](const Environment& environment) -> int {
+      require_command(args->options.command);
       if (!args->slots.empty()) args->options.slots = viaduct::model::expand_counts(args->slots);
       if (!args->rendezvous.empty()) args->options.rendezvous = parse_rendezvous(args->rendezvous);
       viaduct::launcher::exec_rank(args->options, environment);
@@ -83,18 +98,16 @@ void add_exec(CLI::App& app, Chosen& chosen) {
   });
 }
 
-void add_tether(CLI::App& app, Chosen& chosen) {
-  struct Args {
-    pid_t parent = 0;
-    std::vector<std::string> command;
-  };
-  auto args = std::make_shared<Args>();
+void add_tether(CLI::App& app, Chosen& chosen, const Words& program) {
+  auto parent = std::make_shared<pid_t>(0);
   CLI::App* command = app.add_subcommand("tether", "Become a program that ends with its parent (used by launch)");
   command->group("");
-  command->add_option("PARENT", args->parent, "Process id of the parent")->required();
-  command->add_option("COMMAND", args->command, "The program and its arguments, after --")->required();
-  command->callback([args, &chosen] {
-    chosen = [args](const Environment& environment) -> int { viaduct::launcher::exec_tethered(args->parent, args->command, environment); };
+  command->add_option("PARENT", *parent, "Process id of the parent")->required();
+  command->callback([parent, &chosen, program] {
+    chosen = [parent, program](const Environment& environment) -> int {
+      require_command(program);
+      viaduct::launcher::exec_tethered(*parent, program, environment);
+    };
   });
 }
 
@@ -107,7 +120,9 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   Chosen chosen;
   add_launch(app, chosen);
-  add_exec(app, chosen);
-  add_tether(app, chosen);
-  return viaduct::cli::run_main(app, argc, argv, [&] { return chosen(environment); });
+  const Words program = command_after_dashes(argc, argv);
+  add_exec(app, chosen, program);
+  add_tether(app, chosen, program);
+  const int own_words = argc - static_cast<int>(program.size());
+  return viaduct::cli::run_main(app, own_words, argv, [&] { return chosen(environment); });
 }

@@ -33,9 +33,8 @@ int run(Context& context, const RunArgs& args) {
   const model::JobRecord created = create_job(context, prepared);
   if (!args.quiet) {
     context.terminal.err(str("viaduct: ", created.name, ": ", where_nodes_are(prepared.plan), "\n"));
-    if (!prepared.plan.losses.empty())
-      context.terminal.err(str("viaduct: ", created.name, ": ", count_of(static_cast<std::int64_t>(prepared.plan.losses.size()), "field"),
-                               " of the TrainJob and its runtime have no effect here; `viaduct plan` lists them\n"));
+    for (const auto& loss : prepared.plan.losses)  // the runtime's own are in `viaduct plan`
+      if (loss.path.starts_with("TrainJob.")) context.terminal.err(str("viaduct: ", created.name, ": ", loss.path, " has no effect: ", loss.reason, "\n"));
   }
   RunView view(context.terminal, context.store, context.clock, created.ranks, !args.no_labels, args.quiet);
   auto backend = context.local_backend();

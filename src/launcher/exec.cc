@@ -1,6 +1,8 @@
 #include "launcher/exec.h"
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,7 +14,7 @@
 #include "base/files.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "launcher/output_demux.h"
+#include "launcher/rank_report.h"
 #include "topology/cpu_binding.h"
 
 namespace viaduct::launcher {
@@ -52,7 +54,49 @@ void restore_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// Becomes the parent of the rank's program: hands signals on to it, reports a bad end to `launch`, and ends as it did.
+void stay_beside(const RankIdentity& identity) {
+  sigset_t all;
+  sigfillset(&all);
+  ::sigprocmask(SIG_BLOCK, &all, nullptr);
+  const pid_t self = ::getpid();
+  const pid_t program = ::fork();
+  if (program < 0) throw Error::from_errno("fork", errno);
+  if (program == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (::getppid() != self) ::_exit(128 + SIGKILL);
+    return;
+  }
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);  // the MPI launcher's own sockets belong to the program alone
+  for (;;) {
+    int signal = 0;
+    ::sigwait(&all, &signal);
+    if (signal != SIGCHLD) {
+      ::kill(program, signal);
+      continue;
+    }
+    int status = 0;
+    if (::waitpid(program, &status, WNOHANG) != program || !(WIFEXITED(status) || WIFSIGNALED(status))) continue;
+    const RankEnd end = {identity.rank, WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0};
+    if (end.exit_code == 0 && end.signal == 0) ::_exit(0);
+    write_all(STDERR_FILENO, format_end(end));
+    if (end.signal != 0) {
+      const rlimit no_core{};  // the program has left one, where that is wished for
+      ::setrlimit(RLIMIT_CORE, &no_core);
+      ::signal(end.signal, SIG_DFL);
+      restore_signals();
+      ::kill(self, end.signal);
+    }
+    ::_exit(end.exit_code);
+  }
+}
+
+bool is_colon(std::string_view word) { return word.ends_with(":") && word.find_first_not_of('\\') == word.size() - 1; }
+
 }  // namespace
+
+std::string escape_word(std::string word) { return is_colon(word) ? "\\" + word : word; }
+std::string unescape_word(std::string word) { return is_colon(word) && word.size() > 1 ? word.substr(1) : word; }
 
 void exec_rank(const ExecOptions& options, Environment environment) {
   // Before anything else: from here on this process, and what it becomes, ends with mpirun's daemon.
@@ -67,9 +111,12 @@ void exec_rank(const ExecOptions& options, Environment environment) {
   bind_rank(options, *identity, environment, cpus);
   if (!options.directory.empty() && ::chdir(options.directory.c_str()) != 0)
     throw Error::from_errno(str("can't change to the working directory ", options.directory, " on ", host), errno, ExitCode::cannot_execute);
+  if (options.watch) stay_beside(*identity);
   if (options.hello) write_all(STDERR_FILENO, format_hello({identity->rank, host, ::getpid(), cpus}));
   restore_signals();
-  become(options.command, environment, str("rank ", identity->rank, " on ", host, ": "));
+  std::vector<std::string> command;
+  for (const auto& word : options.command) command.push_back(unescape_word(word));
+  become(command, environment, str("rank ", identity->rank, " on ", host, ": "));
 }
 
 void exec_tethered(pid_t parent, const std::vector<std::string>& command, const Environment& environment) {

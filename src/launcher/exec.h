@@ -16,11 +16,16 @@ struct ExecOptions {
   std::string directory;     // change to it first; "": stay
   bool hello = false;        // tell `launch` about this rank (launcher/output_demux.h)
   bool die_with_parent = false;
+  bool watch = false;  // stay beside the program and report how it ended, for MPI launchers that tell nobody
   std::vector<std::string> command;  // the program and its arguments
 };
 
-// Sets the rank's variables, binds it, and becomes the program. Returns only by throwing: Error with the code a shell
-// gives (127 not found, 126 not executable).
+// A word ":" would end the program for every mpirun, so it travels as "\:" (and "\:" with one more backslash).
+std::string escape_word(std::string word);
+std::string unescape_word(std::string word);
+
+// Sets the rank's variables, binds it, and becomes the program (with `watch`: its parent, which exits as it did).
+// Returns only by throwing: Error with the code a shell gives (127 not found, 126 not executable).
 [[noreturn]] void exec_rank(const ExecOptions& options, Environment environment);
 
 // Becomes `command`, which gets SIGKILL when the parent `parent` ends. For mpirun, so that it never outlives `launch`.

@@ -30,6 +30,7 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t kept_lines = 5;                  // of each rank, for the exit record
 constexpr milliseconds mpirun_grace(3000);             // for mpirun to end its ranks after TERM
+constexpr milliseconds survivor_grace(1000);           // for the other ranks when one has failed, as Open MPI has it
 constexpr milliseconds leftover_grace(1000);           // for what ranks left behind
 constexpr milliseconds drain_limit(500);               // for output in the pipes after mpirun's end
 
@@ -51,7 +52,10 @@ class OutputLog {
   // An empty chunk is the end of that stream.
   void feed(bool is_error, std::string_view chunk) {
     const OutputSink sink = {[&](std::optional<int> rank, std::string_view line) { add(is_error, rank, line); },
-                             [&](const RankHello& hello) { started_[hello.rank] = hello; }};
+                             [&](const RankHello& hello) { started_[hello.rank] = hello; },
+                             [&](const RankEnd& end) {
+                               if (!first_end_) first_end_ = end;
+                             }};
     OutputDemux& demux = is_error ? err_ : out_;
     if (chunk.empty()) {
       demux.finish(sink);
@@ -69,6 +73,7 @@ class OutputLog {
   bool all_started() const { return static_cast<int>(started_.size()) == ranks_; }
   const std::map<int, RankHello>& started() const { return started_; }
   const FailureParser& failures() const { return failures_; }
+  const std::optional<RankEnd>& first_bad_end() const { return first_end_; }  // where the ranks are watched
 
   std::vector<std::string> last_lines(int rank) const {
     const auto found = last_lines_.find(rank);
@@ -97,6 +102,7 @@ class OutputLog {
   OutputDemux err_;
   FailureParser failures_;
   std::map<int, RankHello> started_;
+  std::optional<RankEnd> first_end_;
   std::unordered_map<int, std::deque<std::string>> last_lines_;
   std::string pending_;
 };
@@ -117,7 +123,7 @@ class Launch {
     if (prepared_.plan.launch == model::LaunchStyle::own_launcher) tell_started();
     while (!mpirun_->poll()) step();
     drain();
-    end_descendants(stop_cause_ ? SIGKILL : SIGTERM, leftover_grace);
+    end_descendants(stopping_ ? SIGKILL : SIGTERM, leftover_grace);
     conclude(*mpirun_->poll());
     return record_;
   }
@@ -147,11 +153,18 @@ class Launch {
     if (fds[2].revents != 0) pump(stdout_, false);
     if (fds[3].revents != 0) pump(stderr_, true);
     if (!told_started_ && log_.all_started()) tell_started();
-    if (stop_cause_ && steady_clock::now() >= next_stop_) escalate();
+    if (!stopping_ && log_.first_bad_end()) begin_stopping(survivor_grace);
+    if (stopping_ && steady_clock::now() >= next_stop_) escalate();
+  }
+
+  void begin_stopping(milliseconds grace) {
+    stopping_ = true;
+    grace_ = grace;
+    next_stop_ = steady_clock::now();
   }
 
   int timeout_ms() const {
-    if (!stop_cause_) return -1;
+    if (!stopping_) return -1;
     const auto left = std::chrono::duration_cast<milliseconds>(next_stop_ - steady_clock::now()).count() + 1;
     return static_cast<int>(std::max<std::int64_t>(left, 0));
   }
@@ -188,10 +201,10 @@ class Launch {
     signalfd_siginfo info{};
     while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       const bool orphaned = options_.parent > 0 && ::getppid() != options_.parent;
-      if (!stop_cause_) {
+      if (!stopping_) {
         stop_cause_ = orphaned ? model::ExitRecord::Cause::supervisor_died : model::ExitRecord::Cause::stopped;
         stop_signal_ = static_cast<int>(info.ssi_signo);
-        next_stop_ = steady_clock::now();
+        begin_stopping(std::chrono::seconds(prepared_.plan.grace_seconds));
       }
       if (info.ssi_signo == SIGINT) {
         stage_ = StopStage::kill;
@@ -208,7 +221,7 @@ class Launch {
       case StopStage::ranks:
         stage_ = StopStage::mpirun;
         if (signal_ranks(SIGTERM) > 0) {
-          next_stop_ = steady_clock::now() + std::chrono::seconds(prepared_.plan.grace_seconds);
+          next_stop_ = steady_clock::now() + grace_;
           return;
         }
         [[fallthrough]];
@@ -227,7 +240,7 @@ class Launch {
   // A command that is its own launcher gets the plan's grace itself.
   milliseconds own_grace() const {
     const bool own = prepared_.plan.launch == model::LaunchStyle::own_launcher;
-    return own ? std::chrono::seconds(prepared_.plan.grace_seconds) + mpirun_grace : mpirun_grace;
+    return own ? grace_ + mpirun_grace : mpirun_grace;
   }
 
   int signal_ranks(int signal) const {
@@ -248,8 +261,18 @@ class Launch {
       record_.exit_code = 128 + stop_signal_;
       return;
     }
+    if (const auto& end = log_.first_bad_end()) {
+      RankFailure told;
+      told.rank = end->rank;
+      told.exit_code = end->exit_code;
+      told.signal = end->signal;
+      record_.failure = failed_rank(told);
+      record_.message = model::describe(*record_.failure);
+      record_.exit_code = ExitStatus{end->exit_code, end->signal}.shell_code();
+      return;
+    }
     if (mpirun_status.ok()) return;
-    record_.failure = failed_rank(mpirun_status.shell_code());
+    if (const auto told = log_.failures().first_failure(mpirun_status.shell_code())) record_.failure = failed_rank(*told);
     record_.hint = log_.failures().hint().value_or("");
     const std::string program = prepared_.command.argv.front();
     if (mpirun_status.signal != 0) {
@@ -264,22 +287,20 @@ class Launch {
     }
   }
 
-  std::optional<model::FailedRank> failed_rank(int mpirun_code) const {
-    const auto told = log_.failures().first_failure(mpirun_code);
-    if (!told) return std::nullopt;
+  model::FailedRank failed_rank(const RankFailure& told) const {
     model::FailedRank failed;
-    if (told->rank) failed.rank = *told->rank;
-    failed.host = told->host;
+    if (told.rank) failed.rank = *told.rank;
+    failed.host = told.host;
     // Hydra names the process, not the rank.
     for (const auto& [rank, hello] : log_.started())
-      if (!failed.rank && told->pid > 0 && hello.pid == told->pid && (told->host.empty() || hello.host == told->host)) failed.rank = rank;
+      if (!failed.rank && told.pid > 0 && hello.pid == told.pid && (told.host.empty() || hello.host == told.host)) failed.rank = rank;
     if (failed.rank) {
       const auto hello = log_.started().find(static_cast<int>(*failed.rank));
       if (hello != log_.started().end()) failed.host = hello->second.host;
       failed.last_lines = log_.last_lines(static_cast<int>(*failed.rank));
     }
-    failed.exit_code = told->exit_code.value_or(0);
-    failed.signal = told->signal.value_or(0);
+    failed.exit_code = told.exit_code.value_or(0);
+    failed.signal = told.signal.value_or(0);
     return failed;
   }
 
@@ -295,7 +316,9 @@ class Launch {
   Fd stdout_;
   Fd stderr_;
   bool told_started_ = false;
-  std::optional<model::ExitRecord::Cause> stop_cause_;
+  bool stopping_ = false;
+  std::optional<model::ExitRecord::Cause> stop_cause_;  // set when somebody asked for it
+  milliseconds grace_{0};
   int stop_signal_ = SIGTERM;
   StopStage stage_ = StopStage::ranks;
   steady_clock::time_point next_stop_;

@@ -122,6 +122,11 @@ void OutputDemux::emit(std::optional<int> rank, std::string_view line, const Out
       if (sink.hello) sink.hello(*hello);
       return;
     }
+    const auto end = parse_end(line);
+    if (end && end->rank == *rank) {
+      if (sink.end) sink.end(*end);
+      return;
+    }
   }
   sink.line(rank, line);
 }

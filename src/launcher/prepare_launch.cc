@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "launcher/exec.h"
 #include "launcher/launch.h"
 #include "launcher/rank_environment.h"
 #include "model/hostlist.h"
@@ -42,9 +43,11 @@ std::vector<std::string> rank_command(const PreparedLaunch& launch, const std::f
                                    "--slots",      model::compress_counts(slots_of(launch.hosts)),
                                    "--rendezvous", str(rendezvous.address, ":", rendezvous.port, ":", rendezvous.jax_port),
                                    "--binding",    launch.plan.binding};
+  // Hydra lets the other ranks run on when one exits with a code but has not called MPI, and names no rank.
+  if (launch.mpirun.flavour.family != MpiFamily::open_mpi) argv.emplace_back("--watch");
   if (!launch.plan.working_directory.empty()) argv.insert(argv.end(), {"--directory", launch.plan.working_directory});
   argv.push_back("--");
-  argv.insert(argv.end(), launch.plan.command.begin(), launch.plan.command.end());
+  for (const auto& word : launch.plan.command) argv.push_back(escape_word(word));
   return argv;
 }
 

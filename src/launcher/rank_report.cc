@@ -19,6 +19,13 @@ std::optional<std::string_view> take(std::string_view& line, std::string_view ke
   return value;
 }
 
+std::optional<int> take_number(std::string_view& line, std::string_view key) {
+  const auto text = take(line, key);
+  const auto number = text ? parse_integer(*text) : std::nullopt;
+  if (!number || *number < 0 || *number > std::numeric_limits<int>::max()) return std::nullopt;
+  return static_cast<int>(*number);
+}
+
 }  // namespace
 
 std::string format_hello(const RankHello& hello) {
@@ -28,16 +35,28 @@ std::string format_hello(const RankHello& hello) {
 std::optional<RankHello> parse_hello(std::string_view line) {
   if (!line.starts_with(line_start)) return std::nullopt;
   line.remove_prefix(line_start.size());
-  const auto rank = take(line, "rank");
+  const auto rank = take_number(line, "rank");
   const auto host = take(line, "host");
   const auto pid = take(line, "pid");
   const auto cpus = take(line, "cpus");
   if (!rank || !host || !pid || !cpus || !line.empty()) return std::nullopt;
-  const auto rank_number = parse_integer(*rank);
   const auto pid_number = parse_integer(*pid);
-  if (!rank_number || *rank_number < 0 || *rank_number > std::numeric_limits<int>::max()) return std::nullopt;
   if (!pid_number || *pid_number <= 0) return std::nullopt;
-  return RankHello{static_cast<int>(*rank_number), std::string(*host), *pid_number, std::string(*cpus)};
+  return RankHello{*rank, std::string(*host), *pid_number, std::string(*cpus)};
+}
+
+std::string format_end(const RankEnd& end) {
+  return str(line_start, "rank=", end.rank, end.signal != 0 ? " signal=" : " exit=", end.signal != 0 ? end.signal : end.exit_code, '\n');
+}
+
+std::optional<RankEnd> parse_end(std::string_view line) {
+  if (!line.starts_with(line_start)) return std::nullopt;
+  line.remove_prefix(line_start.size());
+  const auto rank = take_number(line, "rank");
+  const auto exit_code = take_number(line, "exit");
+  const auto signal = take_number(line, "signal");
+  if (!rank || exit_code.has_value() == signal.has_value() || !line.empty()) return std::nullopt;
+  return RankEnd{*rank, exit_code.value_or(0), signal.value_or(0)};
 }
 
 }  // namespace viaduct::launcher

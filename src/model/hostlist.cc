@@ -13,9 +13,10 @@ namespace viaduct::model {
 namespace {
 
 constexpr std::size_t longest_number = 18;  // digits; any such number fits std::int64_t
-const std::string name_rule = "host names are made of letters, digits, '_', '-' and '.', and don't begin with '-'";
-const std::string bracket_rule = "write it as in n[1-3,7]";
-const std::string counts_rule = "write them as in 2(x3),1";
+constexpr std::string_view name_rule =
+    "host names are made of letters, digits, '_', '-' and '.', and don't begin with '-'";
+constexpr std::string_view bracket_rule = "write it as in n[1-3,7]";
+constexpr std::string_view counts_rule = "write them as in 2(x3),1";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_separator(char c) { return c == ',' || c == ' ' || c == '\t' || c == '\n'; }
@@ -52,8 +53,8 @@ class Cursor {
     constexpr std::string_view hex = "0123456789abcdef";
     return str("byte 0x", hex[byte >> 4U], hex[byte & 15U]);
   }
-  [[noreturn]] void fail(std::size_t position, const std::string& reason, const std::string& hint) const {
-    throw Error(str(what_, ", column ", position + 1, ": ", reason), ExitCode::bad_input, hint);
+  [[noreturn]] void fail(std::size_t position, const std::string& reason, std::string_view hint) const {
+    throw Error(str(what_, ", column ", position + 1, ": ", reason), ExitCode::bad_input, std::string(hint));
   }
 
  private:
@@ -67,14 +68,14 @@ struct Number {
   std::size_t width = 0;  // digits as written
 };
 
-// `digits` are 1 to `longest_number` digits.
+// Of `longest_number` digits at most; 0 when there are none.
 Number number_of(std::string_view digits) {
   Number number{0, digits.size()};
   std::from_chars(digits.data(), digits.data() + digits.size(), number.value);
   return number;
 }
 
-Number take_number(Cursor& cursor, const std::string& hint) {
+Number take_number(Cursor& cursor, std::string_view hint) {
   const std::size_t start = cursor.position();
   const std::string_view digits = cursor.take_all(is_digit);
   if (digits.empty()) cursor.fail(start, str(cursor.here(), " where a number should be"), hint);

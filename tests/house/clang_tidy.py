@@ -54,26 +54,21 @@ def main(build):
     passed.mkdir(parents=True, exist_ok=True)
 
     commands = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
-    todo = {}
-    for entry in commands:
-        path = pathlib.Path(entry["directory"], entry["file"])
-        if SRC in path.parents:
-            mark = passed / key(path, entry["command"], tool)
-            if not mark.exists():
-                todo[path] = mark
-    files = sum(SRC in pathlib.Path(entry["file"]).parents for entry in commands)
-    print(f"{files} files, {len(todo)} of them new or changed", flush=True)
+    sources = {pathlib.Path(entry["file"]): entry["command"] for entry in commands}
+    marks = {path: passed / key(path, command, tool) for path, command in sources.items() if SRC in path.parents}
+    todo = [path for path, mark in marks.items() if not mark.exists()]
+    print(f"{len(marks)} files, {len(todo)} of them new or changed", flush=True)
 
-    failed = files == 0
+    failed = not marks
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         runs = {pool.submit(tidy, path, build): path for path in todo}
         for run in concurrent.futures.as_completed(runs):
             path, result = runs[run], run.result()
             if result.returncode == 0:
-                todo[path].touch()
+                marks[path].touch()
             else:
                 failed = True
-                print(f"{path.relative_to(ROOT)}:\n{result.stdout}{result.stderr}", flush=True)
+                print(f"{path.relative_to(ROOT)}:\n{result.stdout or result.stderr}", flush=True)
     return failed
 
 

@@ -49,7 +49,7 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 cp "$work"/deb/*.deb "$root/tmp/viaduct.deb"
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
 inside apt-get -q update
-inside apt-get -q install -y --no-install-recommends /tmp/viaduct.deb
+inside apt-get -q -o Dpkg::Use-Pty=0 install -y --no-install-recommends /tmp/viaduct.deb
 
 echo "looking at what is installed"
 set -x
@@ -72,5 +72,5 @@ mkdir "$work/nothing"
 cp "$root/usr/bin/viaduct-agent" "$work/nothing"
 chroot "$work/nothing" /viaduct-agent --version
 
-inside apt-get -q remove -y viaduct
+inside apt-get -q -o Dpkg::Use-Pty=0 remove -y viaduct
 test ! -e "$root/usr/share/viaduct"

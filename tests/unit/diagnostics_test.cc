@@ -11,7 +11,8 @@ SourcePtr source(std::string text, std::string name = "job.yaml") {
   return std::make_shared<const Source>(Source{std::move(name), std::move(text)});
 }
 
-std::string rendered(const SourcePtr& from, Mark mark, const std::string& message = "wrong", const std::string& hint = "") {
+std::string rendered(const SourcePtr& from, Mark mark, const std::string& message = "wrong",
+                     const std::string& hint = "") {
   Diagnostics diagnostics;
   diagnostics.error(from, mark, message, hint);
   return diagnostics.render(false);

@@ -61,7 +61,9 @@ TEST_CASE("json: every value and key knows its line and column") {
   REQUIRE(json.errors().empty());
   const Value& root = json.root;
   CHECK(place(root) == "1:1");
-  const auto key_place = [](const Value::Member& member) { return str(member.key_mark.line, ":", member.key_mark.column); };
+  const auto key_place = [](const Value::Member& member) {
+    return str(member.key_mark.line, ":", member.key_mark.column);
+  };
   CHECK(key_place(root.members()[0]) == "1:2");
   CHECK(place(*root.find("a")) == "1:6");
   CHECK(key_place(root.members()[1]) == "1:8");
@@ -112,7 +114,8 @@ TEST_CASE("json: numbers keep their text and are never rounded") {
 }
 
 TEST_CASE("json: integers at and beyond 64 bits keep their digits") {
-  const auto json = parsed("[9223372036854775807, -9223372036854775808, 18446744073709551615, 18446744073709551616, -9223372036854775809]");
+  const auto json = parsed(
+      "[9223372036854775807, -9223372036854775808, 18446744073709551615, 18446744073709551616, -9223372036854775809]");
   REQUIRE(json.errors().empty());
   for (const auto& item : json.root.items()) CHECK(item.kind() == Value::Kind::integer);
   CHECK(json.root.items()[0].text() == "9223372036854775807");
@@ -131,8 +134,9 @@ TEST_CASE("json: a duplicate key is an error at the second one") {
 
 TEST_CASE("json: what is not JSON is refused with its place") {
   CHECK(errors_of("{\"a\": 1,\n \"b\": nil}").find("record.json:2:8: error: not valid JSON: ") == 0);
-  for (const char* text : {"", " ", "{", "[1,]", "{\"a\":1,}", "{a: 1}", "{'a': 1}", "[1] 2", "01", "+1", ".5", "1.", "nan",
-                           "Infinity", "\"a", "\"\t\"", "[1 2]", "// x\n1", "\"\\x\"", "\"\\ud800\"", "{\"a\" 1}", "]", "1e999"}) {
+  for (const char* text : {"",      " ",       "{",       "[1,]",        "{\"a\":1,}", "{a: 1}",   "{'a': 1}", "[1] 2",
+                           "01",    "+1",      ".5",      "1.",          "nan",        "Infinity", "\"a",      "\"\t\"",
+                           "[1 2]", "// x\n1", "\"\\x\"", "\"\\ud800\"", "{\"a\" 1}",  "]",        "1e999"}) {
     INFO(text);
     const auto json = parsed(text);
     CHECK(json.diagnostics.error_count() == 1);
@@ -155,7 +159,8 @@ TEST_CASE("json: bytes that are not UTF-8 are an error") {
 
 TEST_CASE("json: nesting has a limit and the limit is told") {
   CHECK(errors_of(std::string(200, '[') + std::string(200, ']')).empty());
-  CHECK(errors_of(std::string(201, '[') + std::string(201, ']')).find("record.json:1:201: error: nested deeper than 200 levels") == 0);
+  CHECK(errors_of(std::string(201, '[') + std::string(201, ']'))
+            .find("record.json:1:201: error: nested deeper than 200 levels") == 0);
   CHECK(parsed(std::string(1'000'000, '[')).diagnostics.error_count() == 1);
   std::string objects;
   for (int i = 0; i < 100'000; ++i) objects += "{\"a\":";
@@ -180,8 +185,7 @@ TEST_CASE("json: it is written in one line or indented") {
   value.set("c", Value::mapping());
   value.set("d", Value::sequence());
   CHECK(write_json(value, 0) == R"({"a":1,"b":["x","y"],"c":{},"d":[]})");
-  CHECK(write_json(value) ==
-        "{\n  \"a\": 1,\n  \"b\": [\n    \"x\",\n    \"y\"\n  ],\n  \"c\": {},\n  \"d\": []\n}");
+  CHECK(write_json(value) == "{\n  \"a\": 1,\n  \"b\": [\n    \"x\",\n    \"y\"\n  ],\n  \"c\": {},\n  \"d\": []\n}");
 }
 
 TEST_CASE("json: what is written reads back as the same tree") {

@@ -43,7 +43,8 @@ TEST_CASE("load: documents are sorted by kind") {
 TEST_CASE("load: a List is taken apart, mistakes in it keep their place") {
   Diagnostics diagnostics;
   const auto objects = load(
-      "apiVersion: v1\nkind: List\nitems:\n- apiVersion: trainer.kubeflow.org/v1alpha1\n  kind: TrainJob\n  metadata: {name: a}\n"
+      "apiVersion: v1\nkind: List\nitems:\n- apiVersion: trainer.kubeflow.org/v1alpha1\n  kind: TrainJob\n  metadata: "
+      "{name: a}\n"
       "  spec:\n    runtimeRef: {name: r}\n    suspend: 3\n",
       diagnostics);
   CHECK(objects.trainjobs.size() == 1);

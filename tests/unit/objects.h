@@ -50,7 +50,8 @@ inline model::Runtime runtime(const std::string& text, Diagnostics& diagnostics)
 
 // A TrainJob named "a" that refers to the runtime "r"; `spec` is the rest of its spec, indented by two.
 inline std::string trainjob_text(const std::string& spec) {
-  return "apiVersion: trainer.kubeflow.org/v1alpha1\nkind: TrainJob\nmetadata: {name: a}\nspec:\n  runtimeRef: {name: r}\n" +
+  return "apiVersion: trainer.kubeflow.org/v1alpha1\nkind: TrainJob\nmetadata: {name: a}\nspec:\n  runtimeRef: {name: "
+         "r}\n" +
          spec;
 }
 constexpr int first_spec_line = 6;

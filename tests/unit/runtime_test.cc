@@ -68,9 +68,10 @@ TEST_CASE("runtime: mpiImplementation is OpenMPI, Intel or MPICH; the empty text
   CHECK(implementation("OpenMPI") == model::MpiImplementation::open_mpi);
   CHECK(implementation("Intel") == model::MpiImplementation::intel);
   CHECK(implementation("MPICH") == model::MpiImplementation::mpich);
-  CHECK(mistakes("  mlPolicy: {mpi: {mpiImplementation: invalid}}\n" + no_jobs) ==
-        Lines{"runtime.yaml:5:39: spec.mlPolicy.mpi.mpiImplementation: Unsupported value: \"invalid\": supported values: "
-              "\"OpenMPI\", \"Intel\", \"MPICH\""});
+  CHECK(
+      mistakes("  mlPolicy: {mpi: {mpiImplementation: invalid}}\n" + no_jobs) ==
+      Lines{"runtime.yaml:5:39: spec.mlPolicy.mpi.mpiImplementation: Unsupported value: \"invalid\": supported values: "
+            "\"OpenMPI\", \"Intel\", \"MPICH\""});
 }
 
 TEST_CASE("runtime: numbers and lengths keep Kubeflow's bounds") {
@@ -85,7 +86,9 @@ TEST_CASE("runtime: numbers and lengths keep Kubeflow's bounds") {
 }
 
 TEST_CASE("runtime: each policy is known by its key, and only one may be there") {
-  const auto kind = [](const std::string& policy) { return good("  mlPolicy: " + policy + "\n" + no_jobs).ml_policy.kind; };
+  const auto kind = [](const std::string& policy) {
+    return good("  mlPolicy: " + policy + "\n" + no_jobs).ml_policy.kind;
+  };
   CHECK(kind("{}") == model::PolicyKind::none);
   CHECK(kind("{numNodes: 2}") == model::PolicyKind::none);
   CHECK(kind("{torch: {}}") == model::PolicyKind::torch);
@@ -108,15 +111,19 @@ TEST_CASE("runtime: torch's injection targets keep Kubeflow's bounds") {
   CHECK(targets("{jobName: a, containerNames: [node]}").at(0).ends_with("containerNames: may not contain 'node'"));
   CHECK(targets("{jobName: a}, {jobName: a}").at(0).ends_with("jobName: Duplicate value: \"a\""));
   CHECK(targets("{jobName: a, containerNames: [a,b,c,d,e,f,g,h,i]}").at(0).ends_with("must have at most 8 items"));
-  CHECK(targets("{jobName: a, containerNames: [" + std::string(64, 'x') + "]}").at(0).ends_with("not be more than 63 bytes"));
+  CHECK(targets("{jobName: a, containerNames: [" + std::string(64, 'x') + "]}")
+            .at(0)
+            .ends_with("not be more than 63 bytes"));
 }
 
 TEST_CASE("runtime: pod group policies are checked, unknown ones refused") {
-  CHECK(mistakes("  podGroupPolicy: {coscheduling: {scheduleTimeoutSeconds: 60}, volcano: {networkTopology: {mode: hard, "
-                 "highestTierAllowed: 1}}}\n" +
-                 no_jobs) == Lines{});
+  CHECK(
+      mistakes("  podGroupPolicy: {coscheduling: {scheduleTimeoutSeconds: 60}, volcano: {networkTopology: {mode: hard, "
+               "highestTierAllowed: 1}}}\n" +
+               no_jobs) == Lines{});
   CHECK(mistakes("  podGroupPolicy: {volcano: {networkTopology: {mode: firm}}}\n" + no_jobs) ==
-        Lines{"runtime.yaml:5:54: spec.podGroupPolicy.volcano.networkTopology.mode: Unsupported value: \"firm\": supported values: "
+        Lines{"runtime.yaml:5:54: spec.podGroupPolicy.volcano.networkTopology.mode: Unsupported value: \"firm\": "
+              "supported values: "
               "\"hard\", \"soft\""});
   CHECK(mistakes("  podGroupPolicy: {kueue: {}}\n" + no_jobs) ==
         Lines{"runtime.yaml:5:20: spec.podGroupPolicy.kueue: unknown field"});
@@ -141,16 +148,18 @@ TEST_CASE("runtime: a job that is an ancestor has one replica and the container 
   CHECK(mistakes(job("trainer", "node", "          replicas: 2\n")) ==
         Lines{"runtime.yaml:9:21: spec.template.spec.replicatedJobs[0].replicas: always must be 1"});
   for (const auto& step : Lines{"trainer", "dataset-initializer", "model-initializer"})
-    CHECK(mistakes(job(step, "other")) == Lines{"runtime.yaml:10:13: spec.template.spec.replicatedJobs[0].template: must contain "
-                                                "the required container for the ancestor: " +
-                                                step});
+    CHECK(mistakes(job(step, "other")) ==
+          Lines{"runtime.yaml:10:13: spec.template.spec.replicatedJobs[0].template: must contain "
+                "the required container for the ancestor: " +
+                step});
 }
 
 TEST_CASE("runtime: names are not given twice in a list") {
   CHECK(mistakes("  template: {spec: {replicatedJobs: [{name: x}, {name: x}]}}\n") ==
         Lines{"runtime.yaml:5:56: spec.template.spec.replicatedJobs[1].name: Duplicate value: \"x\""});
   const auto wrong = mistakes(
-      "  template: {spec: {replicatedJobs: [{name: x, template: {spec: {template: {spec: {containers: [{name: c}, {name: c}]}}}}}]}}\n");
+      "  template: {spec: {replicatedJobs: [{name: x, template: {spec: {template: {spec: {containers: [{name: c}, "
+      "{name: c}]}}}}}]}}\n");
   REQUIRE(wrong.size() == 1);
   CHECK(wrong[0].ends_with("containers[1].name: Duplicate value: \"c\""));
 }

@@ -65,13 +65,22 @@ TEST_CASE("text: decode_utf8 reads one character") {
 }
 
 TEST_CASE("text: decode_utf8 gives length 0 for what is not UTF-8") {
-  const std::vector<std::string> bad = {"",         "\x80",         "\xC3",         "\xC0\xAF",         "\xE0\x80\xAF",
-                                        "\xE2\x82", "\xED\xA0\x80", "\xF0\x9F\x9A", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80",
-                                        "\xFF",     "\xC3("};
+  const std::vector<std::string> bad = {
+      "",         "\x80",         "\xC3",         "\xC0\xAF",         "\xE0\x80\xAF",
+      "\xE2\x82", "\xED\xA0\x80", "\xF0\x9F\x9A", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80",
+      "\xFF",     "\xC3("};
   for (const auto& bytes : bad) {
     INFO(bytes.size());
     CHECK(decode_utf8(bytes).length == 0);
   }
+}
+
+TEST_CASE("text: an abbreviated text is cut between characters") {
+  CHECK(abbreviated("abc", 3) == "abc");
+  CHECK(abbreviated("abcd", 3) == "abc…");
+  CHECK(abbreviated("aéé", 2) == "a…");
+  CHECK(abbreviated("aéé", 3) == "aé…");
+  CHECK(abbreviated("", 0).empty());
 }
 
 TEST_CASE("text: shell_quote quotes only what a shell would change") {

@@ -58,14 +58,105 @@ void check_round_trip(const Value& value) {
   CHECK(same(again.root(), value));
 }
 
-const std::vector<std::string> nasty_strings = {
-    "", " ", "~", "null", "Null", "NULL", "true", "True", "false", "yes", "YES", "no", "on", "Off", "y", "N",
-    "010", "089", "0x1F", "0o17", "0b1", "1_000", "1:30", "12:30:45", "1e3", "1.5", ".5", "1.", "-1", "+1", "-", "+", ".", "..",
-    ".inf", "-.INF", ".nan", "2026-01-01", "2026-01-01T00:00:00Z", "10.0.0.1:80", " a", "a ", "a: b", "a:", ":a", "a #b", "#a",
-    "a#b", "- x", "-x", "? x", "@x", "%y", "`x", "&x", "*x", "!x", "|", ">", "[x", "]", "{x}", ",x", "=", "<<", "---", "...",
-    "--- a", "key: with colon", "it's", "\"quoted\"", "'single'", "back\\slash", "\\n", "line\nline", "line\n", "\nline",
-    "a\n\n  b\n", "tab\there", "\t", "\r", "a\r\nb", "é€🚀", "\u0085", "\u00a0", "\u0090", "\u2028", "\u2029", "\uFEFF", "\uFFFE",
-    "\x01\x1b\x7f", "/bin/sh", "--flag=value", "a,b", "$(VAR)", "%s", "a  b", "a\n#b", "a: |\n  b"};
+const std::vector<std::string> nasty_strings = {"",
+                                                " ",
+                                                "~",
+                                                "null",
+                                                "Null",
+                                                "NULL",
+                                                "true",
+                                                "True",
+                                                "false",
+                                                "yes",
+                                                "YES",
+                                                "no",
+                                                "on",
+                                                "Off",
+                                                "y",
+                                                "N",
+                                                "010",
+                                                "089",
+                                                "0x1F",
+                                                "0o17",
+                                                "0b1",
+                                                "1_000",
+                                                "1:30",
+                                                "12:30:45",
+                                                "1e3",
+                                                "1.5",
+                                                ".5",
+                                                "1.",
+                                                "-1",
+                                                "+1",
+                                                "-",
+                                                "+",
+                                                ".",
+                                                "..",
+                                                ".inf",
+                                                "-.INF",
+                                                ".nan",
+                                                "2026-01-01",
+                                                "2026-01-01T00:00:00Z",
+                                                "10.0.0.1:80",
+                                                " a",
+                                                "a ",
+                                                "a: b",
+                                                "a:",
+                                                ":a",
+                                                "a #b",
+                                                "#a",
+                                                "a#b",
+                                                "- x",
+                                                "-x",
+                                                "? x",
+                                                "@x",
+                                                "%y",
+                                                "`x",
+                                                "&x",
+                                                "*x",
+                                                "!x",
+                                                "|",
+                                                ">",
+                                                "[x",
+                                                "]",
+                                                "{x}",
+                                                ",x",
+                                                "=",
+                                                "<<",
+                                                "---",
+                                                "...",
+                                                "--- a",
+                                                "key: with colon",
+                                                "it's",
+                                                "\"quoted\"",
+                                                "'single'",
+                                                "back\\slash",
+                                                "\\n",
+                                                "line\nline",
+                                                "line\n",
+                                                "\nline",
+                                                "a\n\n  b\n",
+                                                "tab\there",
+                                                "\t",
+                                                "\r",
+                                                "a\r\nb",
+                                                "é€🚀",
+                                                "\u0085",
+                                                "\u00a0",
+                                                "\u0090",
+                                                "\u2028",
+                                                "\u2029",
+                                                "\uFEFF",
+                                                "\uFFFE",
+                                                "\x01\x1b\x7f",
+                                                "/bin/sh",
+                                                "--flag=value",
+                                                "a,b",
+                                                "$(VAR)",
+                                                "%s",
+                                                "a  b",
+                                                "a\n#b",
+                                                "a: |\n  b"};
 
 }  // namespace
 
@@ -104,8 +195,12 @@ TEST_CASE("yaml: quoted scalars are text, whatever they look like") {
 }
 
 TEST_CASE("yaml: what only looks like a number or a time is text") {
-  for (const char* text : {"10.0.0.1:80", "10.0.0.1", "2026-01-01", "2026-01-01T10:00:00Z", "1500m", "8Gi", "1h30m", "0.5.1", "4-7",
-                           "1:30pm", "1:75", "node01:4", "12:ab", "0xyz", "0b2", "1_a", "2026_01-01", "nano", "yess", "of", "-x", "+x"}) {
+  for (const char* text : {"10.0.0.1:80", "10.0.0.1", "2026-01-01", "2026-01-01T10:00:00Z",
+                           "1500m",       "8Gi",      "1h30m",      "0.5.1",
+                           "4-7",         "1:30pm",   "1:75",       "node01:4",
+                           "12:ab",       "0xyz",     "0b2",        "1_a",
+                           "2026_01-01",  "nano",     "yess",       "of",
+                           "-x",          "+x"}) {
     CHECK(value_of(text).kind() == Value::Kind::string);
     CHECK(value_of(text).text() == text);
   }
@@ -120,8 +215,9 @@ TEST_CASE("yaml: a plain yes is refused, with the place and what to write") {
 }
 
 TEST_CASE("yaml: what YAML 1.1 reads as a boolean or another number is refused") {
-  for (const char* word : {"yes", "Yes", "YES", "no", "NO", "on", "On", "off", "OFF", "y", "Y", "n", "N", "010", "-010", "00", "089",
-                           "0x1F", "0X1f", "0o17", "0b101", "1_000", "-1_000", "1_000.5", "1_0e3", "1:30", "190:20:30", "+1:59"}) {
+  for (const char* word : {"yes",   "Yes",   "YES",    "no",      "NO",    "on",   "On",        "off",  "OFF",  "y",
+                           "Y",     "n",     "N",      "010",     "-010",  "00",   "089",       "0x1F", "0X1f", "0o17",
+                           "0b101", "1_000", "-1_000", "1_000.5", "1_0e3", "1:30", "190:20:30", "+1:59"}) {
     INFO(word);
     CHECK(errors_of(str("key: ", word)).find("job.yaml:1:6: error: plain `") == 0);
     CHECK(errors_of(str("- ", word)).find("job.yaml:1:3: error: plain `") == 0);
@@ -129,7 +225,9 @@ TEST_CASE("yaml: what YAML 1.1 reads as a boolean or another number is refused")
   }
 }
 
-TEST_CASE("yaml: all such words are reported at once") { CHECK(parsed("a: yes\nb: [no, 010]\n").diagnostics.error_count() == 3); }
+TEST_CASE("yaml: all such words are reported at once") {
+  CHECK(parsed("a: yes\nb: [no, 010]\n").diagnostics.error_count() == 3);
+}
 
 TEST_CASE("yaml: a duplicate key is an error at the second one") {
   CHECK(errors_of("a: 1\nb: 2\na: 3\n").find("job.yaml:3:1: error: duplicate key \"a\"") == 0);
@@ -271,7 +369,8 @@ TEST_CASE("yaml: block scalars fold, keep and strip as YAML says") {
 }
 
 TEST_CASE("yaml: aliases are expanded into copies") {
-  const auto yaml = parsed("base: &base {x: 1, z: [a, b]}\none: *base\ntwo: [*base, *base]\ntext: &t hello\nsame: *t\n");
+  const auto yaml =
+      parsed("base: &base {x: 1, z: [a, b]}\none: *base\ntwo: [*base, *base]\ntext: &t hello\nsame: *t\n");
   INFO(yaml.errors());
   REQUIRE(yaml.errors().empty());
   CHECK(yaml.root().find("one")->find("z")->items()[1].text() == "b");
@@ -307,7 +406,8 @@ TEST_CASE("yaml: aliases that multiply are refused quickly") {
 
 TEST_CASE("yaml: nesting has a limit and the limit is told") {
   CHECK(errors_of(std::string(200, '[') + std::string(200, ']')).empty());
-  CHECK(errors_of(std::string(201, '[') + std::string(201, ']')).find("nested deeper than 200 levels") != std::string::npos);
+  CHECK(errors_of(std::string(201, '[') + std::string(201, ']')).find("nested deeper than 200 levels") !=
+        std::string::npos);
   for (const char* piece : {"[", "{a: ", "- ", "? ", "[{a: "}) {
     std::string text;
     for (int i = 0; i < 20'000; ++i) text += piece;
@@ -328,14 +428,20 @@ TEST_CASE("yaml: control characters are refused with their place") {
 
 TEST_CASE("yaml: bytes that are not UTF-8 are refused with their place") {
   CHECK(errors_of("a: 1\nb: \xE9\n").find("job.yaml:2:4: error: not valid YAML: ") == 0);
-  CHECK_FALSE(errors_of(std::string("\xFF\xFE" "a\0:\0", 6)).empty());
+  CHECK_FALSE(errors_of(std::string("\xFF\xFE"
+                                    "a\0:\0",
+                                    6))
+                  .empty());
   CHECK_FALSE(errors_of("a: \xC0\xAF").empty());
   CHECK_FALSE(errors_of("a: \xED\xA0\x80").empty());
 }
 
 TEST_CASE("yaml: what is not YAML is refused with its place") {
-  for (const char* text : {"a: b: c", "a: [1", "a: {b: 1", "a: \"x", "\"", "'", "a: '", "a: \"x\n", "a: \"x\\\"", "a: 'x''", "a: &a \"x", "a: !!str 'x", "- a\nb: 1", "a: 1\n- b", "]", "}", ",",
-                           "a: @x", "a: `x", "%YAML 9.9\n--- a", "a: &", "a: *", "\"a\" \"b\"", "a: \"b\" c", "[a] b", "{a: 1}}", "a: |x\n b"}) {
+  for (const char* text :
+       {"a: b: c",    "a: [1",   "a: {b: 1",  "a: \"x",           "\"",        "'",         "a: '",        "a: \"x\n",
+        "a: \"x\\\"", "a: 'x''", "a: &a \"x", "a: !!str 'x",      "- a\nb: 1", "a: 1\n- b", "]",           "}",
+        ",",          "a: @x",   "a: `x",     "%YAML 9.9\n--- a", "a: &",      "a: *",      "\"a\" \"b\"", "a: \"b\" c",
+        "[a] b",      "{a: 1}}", "a: |x\n b"}) {
     INFO(text);
     const auto yaml = parsed(text);
     CHECK(yaml.diagnostics.error_count() == 1);
@@ -402,7 +508,8 @@ TEST_CASE("yaml: what is written reads back as the same tree, for nasty texts to
 
 TEST_CASE("yaml: numbers, flags and nulls read back as what they were") {
   Value list = Value::sequence();
-  for (const char* number : {"5e9", "-.inf", ".nan", "1.50", "-0.0"}) list.push(Value::scalar(Value::Kind::real, number));
+  for (const char* number : {"5e9", "-.inf", ".nan", "1.50", "-0.0"})
+    list.push(Value::scalar(Value::Kind::real, number));
   list.push(std::numeric_limits<std::int64_t>::min());
   list.push(true);
   list.push(false);
