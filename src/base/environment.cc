@@ -8,7 +8,8 @@ Environment Environment::of_process(const char* const* envp) {
     const std::string_view entry = *envp;
     const auto equals = entry.find('=');
     if (equals == std::string_view::npos) continue;
-    environment.variables_.insert_or_assign(std::string(entry.substr(0, equals)), std::string(entry.substr(equals + 1)));
+    environment.variables_.insert_or_assign(std::string(entry.substr(0, equals)),
+                                            std::string(entry.substr(equals + 1)));
   }
   return environment;
 }

@@ -126,7 +126,7 @@ ProgramLookup find_program(std::string_view program, std::string_view search_pat
   if (program.find('/') != std::string_view::npos) return look(directory / program);
   ProgramLookup first_found;
   for (const auto& part : split(search_path, ':')) {
-    const ProgramLookup found = look(directory / (part.empty() ? "." : part) / program);
+    ProgramLookup found = look(directory / (part.empty() ? "." : part) / program);
     if (found.executable) return found;
     if (first_found.found.empty()) first_found = found;
   }

@@ -183,7 +183,7 @@ void write(std::string& out, const Value& value, int indent, int depth) {
   const auto newline = [&](int level) {
     if (indent == 0) return;
     out += '\n';
-    out.append(static_cast<std::size_t>(level * indent), ' ');
+    out.append(static_cast<std::size_t>(level) * static_cast<std::size_t>(indent), ' ');
   };
   bool first = true;
   switch (value.kind()) {

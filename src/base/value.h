@@ -18,17 +18,22 @@ class Value {
   enum class Kind : std::uint8_t { null, boolean, integer, real, string, sequence, mapping };
   struct Member;
 
-  Value() = default;
+  Value();  // null; this and the next ones are defined below, where Member is complete
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+  ~Value();
   static Value null(Mark mark = {}) { return Value(Kind::null, "", mark); }
   static Value scalar(Kind kind, std::string text, Mark mark = {}) { return Value(kind, std::move(text), mark); }
   static Value sequence(Mark mark = {}) { return Value(Kind::sequence, "", mark); }
   static Value mapping(Mark mark = {}) { return Value(Kind::mapping, "", mark); }
   static Value strings(const std::vector<std::string>& texts);
-  Value(bool flag) : Value(Kind::boolean, flag ? "true" : "false", {}) {}                    // NOLINT: values are literals
-  Value(std::int64_t number) : Value(Kind::integer, std::to_string(number), {}) {}            // NOLINT
-  Value(int number) : Value(static_cast<std::int64_t>(number)) {}                             // NOLINT
-  Value(std::string text) : Value(Kind::string, std::move(text), {}) {}                       // NOLINT
-  Value(const char* text) : Value(std::string(text)) {}                                       // NOLINT
+  Value(bool flag) : Value(Kind::boolean, flag ? "true" : "false", {}) {}           // NOLINT: values are literals
+  Value(std::int64_t number) : Value(Kind::integer, std::to_string(number), {}) {}  // NOLINT
+  Value(int number) : Value(static_cast<std::int64_t>(number)) {}                   // NOLINT
+  Value(std::string text) : Value(Kind::string, std::move(text), {}) {}             // NOLINT
+  Value(const char* text) : Value(std::string(text)) {}                             // NOLINT
 
   Kind kind() const { return kind_; }
   bool is_null() const { return kind_ == Kind::null; }
@@ -54,7 +59,7 @@ class Value {
   void push(Value value) { items_.push_back(std::move(value)); }
 
  private:
-  Value(Kind kind, std::string text, Mark mark) : kind_(kind), mark_(mark), text_(std::move(text)) {}
+  Value(Kind kind, std::string text, Mark mark);
 
   Kind kind_ = Kind::null;
   Mark mark_;
@@ -68,6 +73,14 @@ struct Value::Member {
   Mark key_mark;
   Value value;
 };
+
+inline Value::Value() = default;
+inline Value::Value(const Value&) = default;
+inline Value::Value(Value&&) noexcept = default;
+inline Value& Value::operator=(const Value&) = default;
+inline Value& Value::operator=(Value&&) noexcept = default;
+inline Value::~Value() = default;
+inline Value::Value(Kind kind, std::string text, Mark mark) : kind_(kind), mark_(mark), text_(std::move(text)) {}
 
 // One document: the tree and the text it came from.
 struct Document {

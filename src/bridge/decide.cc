@@ -165,6 +165,7 @@ class Decider {
     job().phase = Phase::suspended;
     job().stop_cause = StopCause::none;
     job().ranks_up = false;
+    if (job().started) job().ended = now_;
     job().reason = "Suspended";
     job().message = "TrainJob is suspended";
     model::set_condition(job(), "Suspended", true, "Suspended", "TrainJob is suspended", now_);

@@ -4,6 +4,9 @@
 set -euo pipefail
 
 [[ $EUID -eq 0 ]] || { echo "SKIPPED: only root can make a Debian root and install into it"; exit 77; }
+# In a mount namespace of its own: what is mounted here is gone with it, however this ends.
+[[ ${1:-} == unshared ]] || exec unshare --mount "${BASH_SOURCE[0]}" unshared
+
 # shellcheck disable=SC2016  # what apt fills in
 # Where this machine itself gets its Debian packages, a line each: address, release, component.
 sources=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian')
@@ -14,11 +17,10 @@ build=$(dirname "$VIADUCT")/..
 cache=${VIADUCT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viaduct}
 clean=$cache/debian-12-minbase-$(dpkg --print-architecture).tar.gz
 
-work=$(mktemp -d /tmp/viaduct-package.XXXXXX)
+work=$(mktemp -d "$PWD/package.XXXXXX")
 root=$work/root
 cleanup() {
-  # debootstrap mounts these two, and leaves them when it is interrupted.
-  umount "$root/proc" "$root/sys" 2> /dev/null || true
+  umount "$root/proc" "$root/sys" 2> /dev/null || true # of debootstrap, where it was interrupted, and below
   rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
@@ -48,6 +50,7 @@ apt-config dump --format '%F "%v";%n' | grep -E '^Acquire::(Check-|https?::|Retr
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 cp "$work"/deb/*.deb "$root/tmp/viaduct.deb"
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
+mount -t proc proc "$root/proc"
 inside apt-get -q update
 inside apt-get -q -o Dpkg::Use-Pty=0 install -y --no-install-recommends /tmp/viaduct.deb
 

@@ -214,8 +214,8 @@ TEST_CASE("hostlist: what can't be read back isn't written") {
 }
 
 TEST_CASE("hostlist: more than 64 K neighbours take more than one name") {
-  std::vector<std::string> hosts;
-  for (int i = 0; i < 70000; ++i) hosts.push_back(str("n", i));
+  std::vector<std::string> hosts(70000);
+  for (std::size_t i = 0; i < hosts.size(); ++i) hosts[i] = str("n", i);
   CHECK(compress_hostlist(hosts) == "n[0-65535],n[65536-69999]");
   CHECK(expand_hostlist(compress_hostlist(hosts)) == hosts);
 }

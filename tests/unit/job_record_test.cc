@@ -40,6 +40,14 @@ JobRecord full_record() {
   return record;
 }
 
+JobRecord least_record() {
+  JobRecord record;
+  record.name = std::string("a");
+  record.uid = std::string("u");
+  record.backend = std::string("local");
+  return record;
+}
+
 JobRecord read(const std::string& json) { return read_job_record(read_json_document("record.json", json)); }
 
 std::string message_of(const std::string& json) {
@@ -54,13 +62,7 @@ std::string message_of(const std::string& json) {
 }  // namespace
 
 TEST_CASE("job record: what is written reads back the same") {
-  for (const auto& record : {full_record(), [] {
-                               JobRecord least;
-                               least.name = "a";
-                               least.uid = "u";
-                               least.backend = "local";
-                               return least;
-                             }()}) {
+  for (const auto& record : {full_record(), least_record()}) {
     const std::string json = write_json(to_value(record));
     const JobRecord back = read(json);
     CHECK(write_json(to_value(back)) == json);
