@@ -21,7 +21,8 @@ class Backend {
   // Fills in what identifies the submission in the record. Throws Error when it can't be started.
   virtual void submit(const model::RunPlan& plan, model::JobRecord& record) = 0;
   virtual Observation observe(const model::JobRecord& record) = 0;
-  // Asks the attempt to end: TERM, the plan's grace, KILL. Returns at once; a second call shortens the grace to nothing.
+  // Asks the attempt to end: TERM, the plan's grace, KILL. Returns at once; a second call shortens the grace to
+  // nothing.
   virtual void stop(const model::JobRecord& record) = 0;
   // Descriptors that become readable when `observe` may have something new; polled beside a clock.
   virtual std::vector<int> wake_fds() const = 0;

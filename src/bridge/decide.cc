@@ -40,7 +40,8 @@ std::optional<Timestamp> deadline_of(const JobRecord& record, const model::RunPl
 
 class Decider {
  public:
-  Decider(const JobRecord& record, const Observation& observation, const Requests& requests, const model::RunPlan& plan, Timestamp now)
+  Decider(const JobRecord& record, const Observation& observation, const Requests& requests, const model::RunPlan& plan,
+          Timestamp now)
       : observation_(observation), requests_(requests), plan_(plan), now_(now) {
     decision_.record = record;
   }
@@ -48,13 +49,20 @@ class Decider {
   Decision decide() {
     switch (job().phase) {
       case Phase::created:
-      case Phase::suspended: begin(); break;
-      case Phase::running: run(); break;
-      case Phase::stopping: stop(); break;
+      case Phase::suspended:
+        begin();
+        break;
+      case Phase::running:
+        run();
+        break;
+      case Phase::stopping:
+        stop();
+        break;
       case Phase::succeeded:
       case Phase::failed:
       case Phase::cancelled:
-      case Phase::lost: return std::move(decision_);
+      case Phase::lost:
+        return std::move(decision_);
     }
     count_jobs(job());
     return std::move(decision_);
@@ -69,7 +77,8 @@ class Decider {
     } else if (requests_.suspend) {
       suspended();
     } else {
-      if (job().phase == Phase::suspended) model::set_condition(job(), "Suspended", false, "Resumed", "TrainJob is resumed", now_);
+      if (job().phase == Phase::suspended)
+        model::set_condition(job(), "Suspended", false, "Resumed", "TrainJob is resumed", now_);
       submit();
     }
   }
@@ -96,15 +105,18 @@ class Decider {
   void stop() {
     if (observation_.state == Observation::State::active) return;
     const ExitRecord& exit = observation_.exit;
-    const bool done_before = observation_.state == Observation::State::ended && exit.cause == ExitRecord::Cause::finished && exit.exit_code == 0;
+    const bool done_before = observation_.state == Observation::State::ended &&
+                             exit.cause == ExitRecord::Cause::finished && exit.exit_code == 0;
     if (done_before && job().stop_cause != StopCause::deadline) return ended(exit);
     switch (job().stop_cause) {
       case StopCause::suspend:
         if (requests_.cancel) return cancelled();
         return suspended();
-      case StopCause::deadline: return deadline_exceeded();
+      case StopCause::deadline:
+        return deadline_exceeded();
       case StopCause::cancel:
-      case StopCause::none: return cancelled();
+      case StopCause::none:
+        return cancelled();
     }
   }
 
@@ -150,7 +162,8 @@ class Decider {
       job().message = str("restart ", restarts, " of ", plan_.max_restarts, " after: ", exit.message);
     } else {
       const bool exhausted = plan_.max_restarts > 0 && exit.cause == ExitRecord::Cause::finished;
-      finish(Phase::failed, exhausted ? "ReachedMaxRestarts" : "FailedJobs", exit.message, exit.exit_code == 0 ? 1 : exit.exit_code);
+      finish(Phase::failed, exhausted ? "ReachedMaxRestarts" : "FailedJobs", exit.message,
+             exit.exit_code == 0 ? 1 : exit.exit_code);
     }
   }
 
@@ -190,7 +203,8 @@ class Decider {
 
 }  // namespace
 
-Decision decide(const JobRecord& record, const Observation& observation, const Requests& requests, const model::RunPlan& plan, Timestamp now) {
+Decision decide(const JobRecord& record, const Observation& observation, const Requests& requests,
+                const model::RunPlan& plan, Timestamp now) {
   return Decider(record, observation, requests, plan, now).decide();
 }
 

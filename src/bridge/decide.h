@@ -52,6 +52,7 @@ struct Decision {
 //
 // Deciding twice on the same observation gives the same record. Conditions, reasons and messages are Kubeflow
 // Trainer's where it has them; Cancelled and Lost are conditions Failed with these reasons.
-Decision decide(const model::JobRecord& record, const Observation& observation, const Requests& requests, const model::RunPlan& plan, Timestamp now);
+Decision decide(const model::JobRecord& record, const Observation& observation, const Requests& requests,
+                const model::RunPlan& plan, Timestamp now);
 
 }  // namespace viaduct::bridge

@@ -37,19 +37,23 @@ void read_text(std::string name, std::string text, model::Objects& objects, Diag
   const std::size_t errors_before = diagnostics.error_count();
   const auto documents = parse(source, diagnostics);
   if (documents.empty() && diagnostics.error_count() == errors_before)
-    diagnostics.error(source, {}, "there is no object in it", "a TrainJob begins with apiVersion: trainer.kubeflow.org/v1alpha1");
+    diagnostics.error(source, {}, "there is no object in it",
+                      "a TrainJob begins with apiVersion: trainer.kubeflow.org/v1alpha1");
   model::read_objects(documents, objects, diagnostics);
 }
 
 void refuse_duplicates(const model::Objects& objects, Diagnostics& diagnostics) {
-  const auto same = [](const model::ObjectMeta& a, const model::ObjectMeta& b) { return a.name == b.name && a.name_space == b.name_space; };
+  const auto same = [](const model::ObjectMeta& a, const model::ObjectMeta& b) {
+    return a.name == b.name && a.name_space == b.name_space;
+  };
   const auto check = [&](const auto& list, const auto& label) {
     for (std::size_t i = 0; i < list.size(); ++i)
       for (std::size_t j = 0; j < i; ++j)
         if (same(list[i].metadata, list[j].metadata) && label(list[i]) == label(list[j])) {
           const Value* name = list[i].document.root.find_path({"metadata", "name"});
           diagnostics.error(list[i].document.source, name ? name->mark() : Mark{},
-                            str("a second ", label(list[i]), " named \"", list[i].metadata.name, "\""), "names are unique in one set of files");
+                            str("a second ", label(list[i]), " named \"", list[i].metadata.name, "\""),
+                            "names are unique in one set of files");
           break;
         }
   };
@@ -92,7 +96,8 @@ const model::Runtime* match(const model::TrainJob& job, const std::vector<model:
 
 }  // namespace
 
-const model::Runtime* find_runtime(const model::TrainJob& job, model::Objects& objects, const RuntimeSearch& search, Diagnostics& diagnostics) {
+const model::Runtime* find_runtime(const model::TrainJob& job, model::Objects& objects, const RuntimeSearch& search,
+                                   Diagnostics& diagnostics) {
   if (const auto* found = match(job, objects.runtimes)) return found;
   std::vector<std::string> names;
   std::vector<std::string> unreadable;
@@ -112,7 +117,8 @@ const model::Runtime* find_runtime(const model::TrainJob& job, model::Objects& o
       if (const auto* found = match(job, here.runtimes)) {
         for (const auto& d : in_file.all()) {
           const bool is_error = d.severity == Diagnostic::Severity::error;
-          is_error ? diagnostics.error(d.source, d.mark, d.message, d.hint) : diagnostics.warning(d.source, d.mark, d.message, d.hint);
+          is_error ? diagnostics.error(d.source, d.mark, d.message, d.hint)
+                   : diagnostics.warning(d.source, d.mark, d.message, d.hint);
         }
         if (in_file.has_errors()) return nullptr;
         objects.runtimes.push_back(*found);
@@ -127,15 +133,18 @@ const model::Runtime* find_runtime(const model::TrainJob& job, model::Objects& o
   const Value* name = job.document.root.find_path({"spec", "runtimeRef", "name"});
   const auto near = nearest(job.runtime_ref.name, names);
   std::string hint = near ? str("did you mean ", *near, "? ") : "";
-  hint += names.empty() ? std::string("no runtime was found at all; give its file on the command line or set VIADUCT_RUNTIMES")
-                        : str("there are: ", join(names, ", "));
+  hint += names.empty()
+              ? std::string("no runtime was found at all; give its file on the command line or set VIADUCT_RUNTIMES")
+              : str("there are: ", join(names, ", "));
   if (std::find(names.begin(), names.end(), job.runtime_ref.name) != names.end())
-    hint = str("there is one of that name, but of the other kind; set runtimeRef.kind to ", cluster ? "TrainingRuntime" : "ClusterTrainingRuntime");
+    hint = str("there is one of that name, but of the other kind; set runtimeRef.kind to ",
+               cluster ? "TrainingRuntime" : "ClusterTrainingRuntime");
   for (const auto& file : unreadable) hint += "; " + file;
-  diagnostics.error(job.document.source, name ? name->mark() : Mark{},
-                    str("spec.runtimeRef: ", job.runtime_ref.kind, " \"", job.runtime_ref.name, "\" not found: specified ",
-                        cluster ? "clusterTrainingRuntime" : "trainingRuntime", " must be created before the TrainJob is created"),
-                    hint);
+  diagnostics.error(
+      job.document.source, name ? name->mark() : Mark{},
+      str("spec.runtimeRef: ", job.runtime_ref.kind, " \"", job.runtime_ref.name, "\" not found: specified ",
+          cluster ? "clusterTrainingRuntime" : "trainingRuntime", " must be created before the TrainJob is created"),
+      hint);
   return nullptr;
 }
 

@@ -21,7 +21,9 @@ struct RuntimeSearch {
 };
 
 // The runtime a TrainJob names. Not found: a diagnostic at runtimeRef that lists the names there are and the nearest.
-// Mistakes in the runtime's own file are diagnostics too. Null after either. Points into `objects`, until the next call.
-const model::Runtime* find_runtime(const model::TrainJob& job, model::Objects& objects, const RuntimeSearch& search, Diagnostics& diagnostics);
+// Mistakes in the runtime's own file are diagnostics too. Null after either. Points into `objects`, until the next
+// call.
+const model::Runtime* find_runtime(const model::TrainJob& job, model::Objects& objects, const RuntimeSearch& search,
+                                   Diagnostics& diagnostics);
 
 }  // namespace viaduct::bridge

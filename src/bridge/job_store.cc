@@ -22,7 +22,9 @@ static std::string requests_text(const Requests& requests) {
   return write_json(out) + "\n";
 }
 
-fs::path JobStore::log_file(const std::string& name, int attempt) const { return directory(name) / "logs" / str(attempt, ".log"); }
+fs::path JobStore::log_file(const std::string& name, int attempt) const {
+  return directory(name) / "logs" / str(attempt, ".log");
+}
 
 fs::path JobStore::attempt_directory(const std::string& name, int attempt) const {
   return directory(name) / "attempts" / std::to_string(attempt);
@@ -30,10 +32,12 @@ fs::path JobStore::attempt_directory(const std::string& name, int attempt) const
 
 static Error name_taken(const std::string& name) {
   return Error(str("there is a job named \"", name, "\" already"), ExitCode::conflict,
-               str("`viaduct status ", name, "` shows it; `viaduct delete ", name, "` removes it; or choose another metadata.name"));
+               str("`viaduct status ", name, "` shows it; `viaduct delete ", name,
+                   "` removes it; or choose another metadata.name"));
 }
 
-void JobStore::create(const model::JobRecord& record, const model::TrainJob& job, const model::Runtime& runtime, const model::RunPlan& plan) const {
+void JobStore::create(const model::JobRecord& record, const model::TrainJob& job, const model::Runtime& runtime,
+                      const model::RunPlan& plan) const {
   const fs::path target = directory(record.name);
   // The job is built aside and moved to its name in one step, so that nobody ever sees half a job. rename() replaces an
   // empty directory only; a job's directory is never empty.
@@ -42,7 +46,8 @@ void JobStore::create(const model::JobRecord& record, const model::TrainJob& job
     create_directories(home_ / "jobs", private_directory);
     create_directory_exclusively(building, private_directory);
   } catch (const Error& e) {
-    throw Error(str("can't keep jobs in ", home_.string(), ": ", e.what()), ExitCode::missing_on_host, "set VIADUCT_HOME to a directory you may write");
+    throw Error(str("can't keep jobs in ", home_.string(), ": ", e.what()), ExitCode::missing_on_host,
+                "set VIADUCT_HOME to a directory you may write");
   }
   try {
     if (exists(record.name)) throw name_taken(record.name);
@@ -79,7 +84,8 @@ void JobStore::remove(const std::string& name) const {
 
 bool JobStore::exists(const std::string& name) const {
   std::error_code error;
-  return !name.empty() && name.find('/') == std::string::npos && !name.starts_with(".") && fs::exists(directory(name) / "record.json", error);
+  return !name.empty() && name.find('/') == std::string::npos && !name.starts_with(".") &&
+         fs::exists(directory(name) / "record.json", error);
 }
 
 std::vector<std::string> JobStore::names() const {
@@ -107,7 +113,8 @@ Value JobStore::load_trainjob(const std::string& name) const {
   const fs::path file = directory(name) / "trainjob.yaml";
   Diagnostics diagnostics;
   auto documents = parse_yaml(std::make_shared<const Source>(Source{file.string(), read_file(file)}), diagnostics);
-  if (diagnostics.has_errors() || documents.size() != 1) throw Error(str(file.string(), " is damaged:\n", diagnostics.render(false)));
+  if (diagnostics.has_errors() || documents.size() != 1)
+    throw Error(str(file.string(), " is damaged:\n", diagnostics.render(false)));
   return std::move(documents.front().root);
 }
 

@@ -30,11 +30,12 @@ class JobStore {
 
   // Claims the name and writes everything. Throws Error (conflict) when the name is taken, (missing_on_host) when the
   // home can't be written. After any failure nothing is left behind.
-  void create(const model::JobRecord& record, const model::TrainJob& job, const model::Runtime& runtime, const model::RunPlan& plan) const;
+  void create(const model::JobRecord& record, const model::TrainJob& job, const model::Runtime& runtime,
+              const model::RunPlan& plan) const;
   void remove(const std::string& name) const;
 
   bool exists(const std::string& name) const;
-  std::vector<std::string> names() const;  // sorted
+  std::vector<std::string> names() const;                // sorted
   model::JobRecord load(const std::string& name) const;  // throws Error (not_found), naming what there is
   model::RunPlan load_plan(const std::string& name) const;
   Value load_trainjob(const std::string& name) const;

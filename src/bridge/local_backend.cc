@@ -16,7 +16,8 @@ namespace viaduct::bridge {
 
 const Capabilities& local_capabilities() {
   static constexpr std::string_view no_container = "programs run straight on this machine, without a container";
-  static constexpr std::string_view no_limits = "nothing is limited on this machine; a GPU count only sets the number of ranks";
+  static constexpr std::string_view no_limits =
+      "nothing is limited on this machine; a GPU count only sets the number of ranks";
   static constexpr std::string_view no_secrets = "values from the cluster (valueFrom) are not known on this machine";
   static constexpr std::string_view no_initializer = "initializers run in containers; fetch the data before the job";
   static constexpr std::string_view no_cluster = "it steers Kubernetes objects, which this machine has none of";
@@ -49,25 +50,42 @@ const Capabilities& local_capabilities() {
           {"Runtime.spec.template.spec.replicatedJobs.[].replicas", ""},
           {"Runtime.spec.template.spec.replicatedJobs.[].dependsOn", no_workers},
           {"Runtime.spec.template.spec.replicatedJobs.[].template.metadata", no_cluster},
-          {"Runtime.spec.template.spec.replicatedJobs.[].template.metadata.labels.trainer.kubeflow.org/trainjob-ancestor-step", ""},
+          {"Runtime.spec.template.spec.replicatedJobs.[].template.metadata.labels.trainer.kubeflow.org/"
+           "trainjob-ancestor-step",
+           ""},
           {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.parallelism", ""},
           {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.completions", ""},
           {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.backoffLimit", no_workers},
           {"Runtime.spec.template.spec.replicatedJobs.[trainer].template.spec.backoffLimit", ""},
           {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec", no_container},
-          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.terminationGracePeriodSeconds", no_workers},
-          {"Runtime.spec.template.spec.replicatedJobs.[trainer].template.spec.template.spec.terminationGracePeriodSeconds", ""},
+          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.terminationGracePeriodSeconds",
+           no_workers},
+          {"Runtime.spec.template.spec.replicatedJobs.[trainer].template.spec.template.spec."
+           "terminationGracePeriodSeconds",
+           ""},
           {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].name", ""},
-          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].env.[].name", ""},
-          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].env.[].value", ""},
-          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].env.[].valueFrom", no_secrets},
-          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].resources", no_limits},
-          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].command", no_workers},
-          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].args", no_workers},
-          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].workingDir", no_workers},
-          {"Runtime.spec.template.spec.replicatedJobs.[trainer].template.spec.template.spec.containers.[node].command", ""},
-          {"Runtime.spec.template.spec.replicatedJobs.[trainer].template.spec.template.spec.containers.[node].args", ""},
-          {"Runtime.spec.template.spec.replicatedJobs.[trainer].template.spec.template.spec.containers.[node].workingDir", ""},
+          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].env.[].name",
+           ""},
+          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].env.[].value",
+           ""},
+          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].env.[]."
+           "valueFrom",
+           no_secrets},
+          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].resources",
+           no_limits},
+          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].command",
+           no_workers},
+          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].args",
+           no_workers},
+          {"Runtime.spec.template.spec.replicatedJobs.[].template.spec.template.spec.containers.[node].workingDir",
+           no_workers},
+          {"Runtime.spec.template.spec.replicatedJobs.[trainer].template.spec.template.spec.containers.[node].command",
+           ""},
+          {"Runtime.spec.template.spec.replicatedJobs.[trainer].template.spec.template.spec.containers.[node].args",
+           ""},
+          {"Runtime.spec.template.spec.replicatedJobs.[trainer].template.spec.template.spec.containers.[node]."
+           "workingDir",
+           ""},
       }};
   return capabilities;
 }
@@ -76,12 +94,18 @@ void LocalBackend::submit(const model::RunPlan&, model::JobRecord& record) {
   const fs::path attempt = store_.attempt_directory(record.name, record.attempt);
   const Fd log = open_for_append(store_.log_file(record.name, record.attempt), 0600);
   SpawnOptions options;
-  options.argv = {agent_.string(),  "launch",
-                  "--plan",         store_.plan_file(record.name).string(),
-                  "--attempt-dir",  attempt.string(),
-                  "--attempt",      std::to_string(record.attempt),
-                  "--cache-dir",    (store_.home() / "cache").string(),
-                  "--this-host",    "--with-parent",
+  options.argv = {agent_.string(),
+                  "launch",
+                  "--plan",
+                  store_.plan_file(record.name).string(),
+                  "--attempt-dir",
+                  attempt.string(),
+                  "--attempt",
+                  std::to_string(record.attempt),
+                  "--cache-dir",
+                  (store_.home() / "cache").string(),
+                  "--this-host",
+                  "--with-parent",
                   std::to_string(::getpid())};
   options.environment = &environment_;
   options.stdout_fd = log.get();
@@ -113,15 +137,17 @@ Observation LocalBackend::observe(const model::JobRecord& record) {
   if (events_) read_some(events_.get());
   const bool over = launch_ ? launch_->poll().has_value() : liveness(record.launcher) == Liveness::gone;
   Observation seen = observe_files(record);
-  if (seen.state == Observation::State::ended && !over && launch_) seen.state = Observation::State::active;  // about to exit
+  if (seen.state == Observation::State::ended && !over && launch_)
+    seen.state = Observation::State::active;  // about to exit
   if (seen.state == Observation::State::active && over) {
     seen.state = Observation::State::gone;
     if (launch_) {
       end_descendants(SIGKILL, std::chrono::milliseconds(0));  // what the launcher could not end any more
       seen.why_gone = str("viaduct-agent launch was ended by ", describe(*launch_->poll()), "; its ranks were killed");
     } else {
-      seen.why_gone = str("the processes that ran it on ", record.launcher.host.empty() ? "this host" : record.launcher.host,
-                          " are gone without an exit record: they were killed, or the machine was restarted");
+      seen.why_gone =
+          str("the processes that ran it on ", record.launcher.host.empty() ? "this host" : record.launcher.host,
+              " are gone without an exit record: they were killed, or the machine was restarted");
     }
   }
   return seen;

@@ -19,7 +19,8 @@ bool agree(const Segments& pattern, const Segments& path) {
 
 class Walker {
  public:
-  Walker(const Capabilities& capabilities, std::string_view trainer_job) : backend_(capabilities.backend), trainer_job_(trainer_job) {
+  Walker(const Capabilities& capabilities, std::string_view trainer_job)
+      : backend_(capabilities.backend), trainer_job_(trainer_job) {
     for (const auto& rule : capabilities.rules) rules_.push_back({split(rule.pattern, '.'), rule.reason});
   }
 
@@ -38,7 +39,8 @@ class Walker {
     if (parts_have_rules && !value.is_scalar()) {
       walk_parts(value, path, shown);
     } else if (!nearest_rule || !nearest_rule->reason.empty()) {
-      losses_.push_back({shown, nearest_rule ? std::string(nearest_rule->reason) : str("the ", backend_, " backend has nothing like it")});
+      losses_.push_back({shown, nearest_rule ? std::string(nearest_rule->reason)
+                                             : str("the ", backend_, " backend has nothing like it")});
     }
   }
 
@@ -75,8 +77,9 @@ class Walker {
 
 }  // namespace
 
-std::vector<model::Loss> find_losses(const model::TrainJob& job, const model::Runtime& runtime, const Value& patched_template,
-                                     std::string_view trainer_job, const Capabilities& capabilities) {
+std::vector<model::Loss> find_losses(const model::TrainJob& job, const model::Runtime& runtime,
+                                     const Value& patched_template, std::string_view trainer_job,
+                                     const Capabilities& capabilities) {
   Walker walker(capabilities, trainer_job);
   if (const Value* spec = job.document.root.find("spec")) {
     Segments path = {"TrainJob", "spec"};

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <tuple>
+#include <unordered_map>
 
 #include "base/reader.h"
 #include "base/text.h"
@@ -19,8 +20,8 @@ using model::EnvVar;
 using model::JobTemplate;
 using model::PolicyKind;
 using model::ReplicatedJob;
-using model::Runtime;
 using model::RunPlan;
+using model::Runtime;
 using model::TrainJob;
 
 using Known = std::map<std::string, std::string>;  // variables by name, expanded
@@ -31,7 +32,11 @@ constexpr std::string_view binding_annotation = "viaduct.dev/binding";
 class Resolver {
  public:
   Resolver(const TrainJob& job, const Runtime& runtime, const Capabilities& capabilities, Diagnostics& diagnostics)
-      : job_(job), runtime_(runtime), capabilities_(capabilities), diagnostics_(diagnostics), patched_(runtime.template_tree) {}
+      : job_(job),
+        runtime_(runtime),
+        capabilities_(capabilities),
+        diagnostics_(diagnostics),
+        patched_(runtime.template_tree) {}
 
   std::optional<RunPlan> resolve() {
     const std::size_t errors_before = diagnostics_.error_count();
@@ -77,21 +82,25 @@ class Resolver {
   void check_policy() {
     const PolicyKind kind = runtime_.ml_policy.kind;
     if (kind != PolicyKind::mpi && kind != PolicyKind::none)
-      complain({"spec", "runtimeRef"}, str("mlPolicy ", to_string(kind), " of ", runtime_label(), " is not planned by this version"),
+      complain({"spec", "runtimeRef"},
+               str("mlPolicy ", to_string(kind), " of ", runtime_label(), " is not planned by this version"),
                "runtimes with mlPolicy mpi, or none, can be run");
     if (kind != PolicyKind::mpi) return;
-    static constexpr std::array<std::string_view, 4> reserved = {"OMPI_MCA_orte_default_hostfile", "OMPI_MCA_orte_keep_fqdn_hostnames",
-                                                                 "OMPI_MCA_orte_set_default_slots", "OMPI_MCA_plm_rsh_args"};
+    static constexpr std::array<std::string_view, 4> reserved = {
+        "OMPI_MCA_orte_default_hostfile", "OMPI_MCA_orte_keep_fqdn_hostnames", "OMPI_MCA_orte_set_default_slots",
+        "OMPI_MCA_plm_rsh_args"};
     std::vector<std::string> used;
     for (const auto& variable : job_.trainer.env)
       if (std::find(reserved.begin(), reserved.end(), variable.name) != reserved.end()) used.push_back(variable.name);
     std::sort(used.begin(), used.end());
     if (!used.empty())
-      complain({"spec", "trainer", "env"}, str("must not have reserved envs, invalid envs configured: [", join(used, " "), "]"));
+      complain({"spec", "trainer", "env"},
+               str("must not have reserved envs, invalid envs configured: [", join(used, " "), "]"));
     const bool both = runtime_.job_template.job("launcher") && runtime_.job_template.job("node");
     if (job_.trainer.num_nodes.value_or(1) >= 2 && runtime_.ml_policy.mpi.run_launcher_as_node && !both)
-      complain({"spec", "trainer", "numNodes"},
-               "must have 1 when MPI trainingRuntime with enabled runLauncherAsNode does not have either launcher and node");
+      complain(
+          {"spec", "trainer", "numNodes"},
+          "must have 1 when MPI trainingRuntime with enabled runLauncherAsNode does not have either launcher and node");
   }
 
   // Patches may only name what the runtime has (the webhook's rule).
@@ -103,7 +112,8 @@ class Resolver {
         const Value* name = patched_job.find("name");
         const ReplicatedJob* original = name ? runtime_.job_template.job(name->text()) : nullptr;
         if (!original) {
-          complain_at(name ? *name : patched_job, "must not have replicated job that doesn't exist in the runtime job template",
+          complain_at(name ? *name : patched_job,
+                      "must not have replicated job that doesn't exist in the runtime job template",
                       str("the runtime has: ", join(job_names(), ", ")));
           continue;
         }
@@ -114,14 +124,17 @@ class Resolver {
     }
   }
 
-  void check_patched_containers(const Value* pod, std::string_view key, const std::vector<Container>& known, const std::string& job_name) {
+  void check_patched_containers(const Value* pod, std::string_view key, const std::vector<Container>& known,
+                                const std::string& job_name) {
     const Value* list = pod ? pod->find(key) : nullptr;
     if (!list) return;
     for (const auto& container : list->items()) {
       const Value* name = container.find("name");
-      const bool exists = name && std::any_of(known.begin(), known.end(), [&](const Container& c) { return c.name == name->text(); });
+      const bool exists =
+          name && std::any_of(known.begin(), known.end(), [&](const Container& c) { return c.name == name->text(); });
       if (name && !exists)
-        complain_at(*name, str("must not have ", key == "containers" ? "container" : "initContainer", " that doesn't exist in the runtime job ", job_name));
+        complain_at(*name, str("must not have ", key == "containers" ? "container" : "initContainer",
+                               " that doesn't exist in the runtime job ", job_name));
     }
   }
 
@@ -142,7 +155,8 @@ class Resolver {
     ReadContext context(runtime_.document.source, in_patched);
     ObjectReader reader(patched_, context, "spec.template");
     template_ = model::read_job_template(reader);
-    for (const auto& d : in_patched.all()) complain({"spec", "runtimePatches"}, str("they make ", runtime_label(), " invalid: ", d.message), d.hint);
+    for (const auto& d : in_patched.all())
+      complain({"spec", "runtimePatches"}, str("they make ", runtime_label(), " invalid: ", d.message), d.hint);
   }
 
   void find_containers() {
@@ -161,7 +175,8 @@ class Resolver {
     check_initializer(job_.model, "model", "modelConfig");
   }
 
-  void check_initializer(const std::optional<model::InitializerSource>& source, const std::string& name, std::string_view config) {
+  void check_initializer(const std::optional<model::InitializerSource>& source, const std::string& name,
+                         std::string_view config) {
     if (!source) return;
     const std::string step = name + "-initializer";
     const ReplicatedJob* replicated = template_.job_with_ancestor(step);
@@ -180,7 +195,9 @@ class Resolver {
       const Value* mount_name = mount.find("name");
       return mount_name && mount_name->text() == "initializer";
     });
-    if (!mounted) complain(place, str("must have volumeMount with name - initializer in container ", step, " of the ", step, " job"));
+    if (!mounted)
+      complain(place,
+               str("must have volumeMount with name - initializer in container ", step, " of the ", step, " job"));
   }
 
   // The first resource whose name has "gpu" in it, in requests and then in limits, as upstream counts.
@@ -188,7 +205,8 @@ class Resolver {
     for (const auto* list : {&resources.requests, &resources.limits})
       for (const auto& [name, quantity] : *list) {
         std::string lower = name;
-        std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        std::transform(lower.begin(), lower.end(), lower.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
         if (lower.find("gpu") != std::string::npos) return {name, quantity.value()};
       }
     return {"", 0};
@@ -199,14 +217,16 @@ class Resolver {
     plan_.name_space = job_.metadata.name_space;
     plan_.runtime_kind = runtime_.kind;
     plan_.runtime_name = runtime_.metadata.name;
-    if (const std::string* framework = model::find(runtime_.metadata.labels, "trainer.kubeflow.org/framework")) plan_.framework = *framework;
+    if (const std::string* framework = model::find(runtime_.metadata.labels, "trainer.kubeflow.org/framework"))
+      plan_.framework = *framework;
     plan_.backend = capabilities_.backend;
     plan_.policy = runtime_.ml_policy.kind;
     plan_.mpi = runtime_.ml_policy.mpi.implementation;
     plan_.launcher_is_node = plan_.policy == PolicyKind::mpi && runtime_.ml_policy.mpi.run_launcher_as_node;
 
     plan_.nodes = job_.trainer.num_nodes.value_or(runtime_.ml_policy.num_nodes.value_or(templated_nodes()));
-    if (plan_.nodes < 1) complain({"spec", "trainer", "numNodes"}, "0 nodes leave nothing to run", "set numNodes to 1 or more");
+    if (plan_.nodes < 1)
+      complain({"spec", "trainer", "numNodes"}, "0 nodes leave nothing to run", "set numNodes to 1 or more");
 
     model::ResourceRequirements resources = worker_ ? worker_->resources : model::ResourceRequirements();
     if (resources.empty() && trainer_) resources = trainer_->resources;
@@ -224,15 +244,19 @@ class Resolver {
     const ReplicatedJob* nodes = worker_job_;
     if (!nodes && plan_.policy == PolicyKind::none) nodes = trainer_job_;
     if (!nodes || !nodes->parallelism) return 1;
-    return std::min(*nodes->parallelism, std::numeric_limits<std::int32_t>::max() - 1) + (plan_.launcher_is_node ? 1 : 0);
+    return std::min(*nodes->parallelism, std::numeric_limits<std::int32_t>::max() - 1) +
+           (plan_.launcher_is_node ? 1 : 0);
   }
 
   void plan_slots(std::int64_t gpus) {
     const std::int32_t from_runtime = plan_.policy == PolicyKind::mpi ? runtime_.ml_policy.mpi.num_proc_per_node : 1;
     const bool count_gpus = plan_.policy == PolicyKind::mpi && from_runtime == 1 && gpus > 1;
-    const std::int64_t slots = job_.trainer.num_proc_per_node ? *job_.trainer.num_proc_per_node : count_gpus ? gpus : from_runtime;
+    const std::int64_t slots = job_.trainer.num_proc_per_node ? *job_.trainer.num_proc_per_node
+                               : count_gpus                   ? gpus
+                                                              : from_runtime;
     if (plan_.nodes > 0 && slots > model::most_ranks / plan_.nodes) {
-      complain({"spec", "trainer"}, str("too many ranks: ", plan_.nodes, " nodes of ", slots, " each; at most ", model::most_ranks, " can be run"));
+      complain({"spec", "trainer"}, str("too many ranks: ", plan_.nodes, " nodes of ", slots, " each; at most ",
+                                        model::most_ranks, " can be run"));
       return;
     }
     plan_.slots_per_node = static_cast<std::int32_t>(slots);
@@ -241,7 +265,8 @@ class Resolver {
   using Quantities = std::vector<std::pair<std::string, model::Quantity>>;
   static void override_quantities(Quantities& quantities, const Quantities& with) {
     for (const auto& [name, quantity] : with) {
-      const auto same = std::find_if(quantities.begin(), quantities.end(), [&, wanted = &name](const auto& known) { return known.first == *wanted; });
+      const auto same = std::find_if(quantities.begin(), quantities.end(),
+                                     [&, wanted = &name](const auto& known) { return known.first == *wanted; });
       if (same == quantities.end()) {
         quantities.emplace_back(name, quantity);
       } else {
@@ -267,7 +292,8 @@ class Resolver {
   }
 
   void plan_command() {
-    const auto given_or = [](const std::optional<std::vector<std::string>>& given, const std::optional<std::vector<std::string>>& otherwise) {
+    const auto given_or = [](const std::optional<std::vector<std::string>>& given,
+                             const std::optional<std::vector<std::string>>& otherwise) {
       return given ? *given : otherwise.value_or(std::vector<std::string>());
     };
     const std::optional<std::vector<std::string>> none;
@@ -275,7 +301,8 @@ class Resolver {
     const auto args = given_or(job_.trainer.args, trainer_ ? trainer_->args : none);
     if (plan_.command.empty()) {
       complain({"spec", "trainer", "command"}, "there is no command to run",
-               args.empty() ? "set spec.trainer.command" : "set spec.trainer.command: an image's own entrypoint is not known outside Kubernetes");
+               args.empty() ? "set spec.trainer.command"
+                            : "set spec.trainer.command: an image's own entrypoint is not known outside Kubernetes");
       return;
     }
     plan_.command.insert(plan_.command.end(), args.begin(), args.end());
@@ -305,12 +332,14 @@ class Resolver {
 
   // A variable of the same name is replaced where it stands, as Kubernetes merges lists with keys.
   static void override_env(std::vector<EnvVar>& env, const std::vector<EnvVar>& with) {
+    std::unordered_map<std::string, std::size_t> places;
+    for (std::size_t i = 0; i < env.size(); ++i) places[env[i].name] = i;
     for (const auto& variable : with) {
-      const auto same = std::find_if(env.begin(), env.end(), [&](const EnvVar& known) { return known.name == variable.name; });
-      if (same == env.end()) {
+      const auto [place, is_new] = places.try_emplace(variable.name, env.size());
+      if (is_new) {
         env.push_back(variable);
       } else {
-        *same = variable;
+        env[place->second] = variable;
       }
     }
   }
@@ -356,7 +385,8 @@ class Resolver {
       const ReplicatedJob* replicated = template_.job_with_ancestor(name + "-initializer");
       if (!source || !replicated) return;
       const Container* container = replicated->container(name + "-initializer");
-      model::InitializerStep step{name, container ? container->image : "", source->storage_uri, {}, source->secret_name};
+      model::InitializerStep step{
+          name, container ? container->image : "", source->storage_uri, {}, source->secret_name};
       std::vector<EnvVar> env = container ? container->env : std::vector<EnvVar>();
       override_env(env, source->env);
       Known known;
@@ -376,20 +406,23 @@ class Resolver {
     const std::int64_t backoff = trainer_job_ ? trainer_job_->backoff_limit.value_or(0) : 0;
     const std::int64_t attempts = (backoff + 1) * (std::int64_t{template_.max_restarts.value_or(0)} + 1);
     plan_.max_restarts = static_cast<std::int32_t>(std::min<std::int64_t>(attempts - 1, 1'000'000));
-    if (trainer_job_ && trainer_job_->termination_grace_seconds) plan_.grace_seconds = std::min(*trainer_job_->termination_grace_seconds, model::longest_grace_seconds);
+    if (trainer_job_ && trainer_job_->termination_grace_seconds)
+      plan_.grace_seconds = std::min(*trainer_job_->termination_grace_seconds, model::longest_grace_seconds);
     plan_binding();
   }
 
   void plan_binding() {
     const bool in_job = model::find(job_.metadata.annotations, binding_annotation) != nullptr;
-    const std::string* chosen = model::find((in_job ? job_.metadata : runtime_.metadata).annotations, binding_annotation);
+    const std::string* chosen =
+        model::find((in_job ? job_.metadata : runtime_.metadata).annotations, binding_annotation);
     if (!chosen) return;
     plan_.binding = *chosen;
     if (*chosen == "cpu" || *chosen == "none") return;
     const Document& document = in_job ? job_.document : runtime_.document;
     const Value* value = document.root.find_path({"metadata", "annotations", binding_annotation});
     diagnostics_.error(document.source, value ? value->mark() : Mark{},
-                       str("metadata.annotations.", binding_annotation, ": unknown binding policy \"", *chosen, "\""), "this version knows cpu and none");
+                       str("metadata.annotations.", binding_annotation, ": unknown binding policy \"", *chosen, "\""),
+                       "this version knows cpu and none");
   }
 
   const TrainJob& job_;
@@ -409,12 +442,13 @@ class Resolver {
 
 bool is_launcher_command(std::string_view program) {
   const std::string_view name = program.substr(program.rfind('/') + 1);
-  static constexpr std::array<std::string_view, 9> launchers = {"mpirun",   "mpiexec",     "mpiexec.hydra", "prterun",   "srun",
-                                                                "torchrun", "deepspeed", "horovodrun",    "orterun"};
+  static constexpr std::array<std::string_view, 9> launchers = {
+      "mpirun", "mpiexec", "mpiexec.hydra", "prterun", "srun", "torchrun", "deepspeed", "horovodrun", "orterun"};
   return std::find(launchers.begin(), launchers.end(), name) != launchers.end();
 }
 
-std::optional<model::RunPlan> resolve(const TrainJob& job, const Runtime& runtime, const Capabilities& capabilities, Diagnostics& diagnostics) {
+std::optional<model::RunPlan> resolve(const TrainJob& job, const Runtime& runtime, const Capabilities& capabilities,
+                                      Diagnostics& diagnostics) {
   return Resolver(job, runtime, capabilities, diagnostics).resolve();
 }
 

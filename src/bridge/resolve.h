@@ -11,9 +11,9 @@
 namespace viaduct::bridge {
 
 // What a backend can honour of a TrainJob and its runtime: for each field path (dots, `[name]` for the list item of
-// that name, `[]` for any) and all below it either nothing (honoured) or the reason why not. The longest pattern counts,
-// and of two of the same length the later. In Runtime.spec.template the replicated job that runs the trainer's command
-// is [trainer].
+// that name, `[]` for any) and all below it either nothing (honoured) or the reason why not. The longest pattern
+// counts, and of two of the same length the later. In Runtime.spec.template the replicated job that runs the trainer's
+// command is [trainer].
 struct FieldRule {
   std::string_view pattern;
   std::string_view reason;  // "" : honoured
@@ -30,8 +30,8 @@ struct Capabilities {
 // trainer's image, command, environment and resources hold for every node that runs ranks.
 //
 // Mistakes that need both objects to be seen go to `diagnostics`; then there is no plan.
-std::optional<model::RunPlan> resolve(const model::TrainJob& job, const model::Runtime& runtime, const Capabilities& capabilities,
-                                      Diagnostics& diagnostics);
+std::optional<model::RunPlan> resolve(const model::TrainJob& job, const model::Runtime& runtime,
+                                      const Capabilities& capabilities, Diagnostics& diagnostics);
 
 // True for commands that start ranks themselves: mpirun, mpiexec, srun, torchrun, deepspeed, horovodrun.
 bool is_launcher_command(std::string_view program);

@@ -31,7 +31,12 @@ sigset_t supervisor_signals() {
 class Supervision {
  public:
   Supervision(const JobStore& store, Backend& backend, const Clock& clock, Watcher& watcher, const std::string& name)
-      : store_(store), backend_(backend), clock_(clock), watcher_(watcher), record_(store.load(name)), plan_(store.load_plan(name)) {
+      : store_(store),
+        backend_(backend),
+        clock_(clock),
+        watcher_(watcher),
+        record_(store.load(name)),
+        plan_(store.load_plan(name)) {
     const sigset_t set = supervisor_signals();
     signals_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   }
@@ -50,7 +55,8 @@ class Supervision {
 
  private:
   void apply(const Decision& decision) {
-    const bool changed = decision.action != Action::none || decision.record.phase != record_.phase || decision.record.ranks_up != record_.ranks_up;
+    const bool changed = decision.action != Action::none || decision.record.phase != record_.phase ||
+                         decision.record.ranks_up != record_.ranks_up;
     record_ = decision.record;
     if (decision.action == Action::submit) submit();
     if (decision.action == Action::stop) backend_.stop(record_);
@@ -61,7 +67,8 @@ class Supervision {
 
   void submit() {
     if (!store_.claim_attempt(record_.name, record_.attempt))
-      throw Error(str("another viaduct process runs attempt ", record_.attempt, " of ", record_.name, " already"), ExitCode::conflict);
+      throw Error(str("another viaduct process runs attempt ", record_.attempt, " of ", record_.name, " already"),
+                  ExitCode::conflict);
     record_.supervisor = identify_self();
     try {
       backend_.submit(plan_, record_);
@@ -127,7 +134,8 @@ void block_supervisor_signals() {
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
 }
 
-JobRecord supervise(const std::string& name, const JobStore& store, Backend& backend, const Clock& clock, Watcher& watcher) {
+JobRecord supervise(const std::string& name, const JobStore& store, Backend& backend, const Clock& clock,
+                    Watcher& watcher) {
   become_subreaper();
   return Supervision(store, backend, clock, watcher, name).run();
 }

@@ -21,7 +21,8 @@ class Watcher {
 // SIGINT, SIGTERM and SIGHUP as a request to cancel (the second one ends the grace) and SIGUSR1 as "look at the
 // requests", from a signalfd, so these must be blocked in the process; the second, third … attempt included.
 // Throws Error (conflict) when another process runs this attempt already.
-model::JobRecord supervise(const std::string& name, const JobStore& store, Backend& backend, const Clock& clock, Watcher& watcher);
+model::JobRecord supervise(const std::string& name, const JobStore& store, Backend& backend, const Clock& clock,
+                           Watcher& watcher);
 
 // Blocks the signals `supervise` listens to. Call once, before any thread or child exists.
 void block_supervisor_signals();

@@ -31,9 +31,12 @@ std::vector<viaduct::launcher::HostSlots> parse_hosts(const std::vector<std::str
   std::vector<viaduct::launcher::HostSlots> hosts;
   for (const auto& word : words) {
     const auto colon = word.rfind(':');
-    const auto slots = colon == std::string::npos ? std::optional<std::int64_t>(1) : viaduct::parse_integer(std::string_view(word).substr(colon + 1));
-    if (!slots || *slots < 1 || *slots > 65536) throw Error(viaduct::str("--host ", word, ": the slots must be from 1 to 65536"), viaduct::ExitCode::bad_input);
-    for (auto& host : viaduct::model::expand_hostlist(std::string_view(word).substr(0, colon))) hosts.push_back({std::move(host), static_cast<int>(*slots)});
+    const auto slots = colon == std::string::npos ? std::optional<std::int64_t>(1)
+                                                  : viaduct::parse_integer(std::string_view(word).substr(colon + 1));
+    if (!slots || *slots < 1 || *slots > 65536)
+      throw Error(viaduct::str("--host ", word, ": the slots must be from 1 to 65536"), viaduct::ExitCode::bad_input);
+    for (auto& host : viaduct::model::expand_hostlist(std::string_view(word).substr(0, colon)))
+      hosts.push_back({std::move(host), static_cast<int>(*slots)});
   }
   return hosts;
 }
@@ -42,7 +45,8 @@ viaduct::launcher::Rendezvous parse_rendezvous(const std::string& text) {
   const auto parts = viaduct::split(text, ':');
   const auto port = parts.size() == 3 ? viaduct::parse_integer(parts[1]) : std::nullopt;
   const auto jax_port = parts.size() == 3 ? viaduct::parse_integer(parts[2]) : std::nullopt;
-  if (!port || !jax_port) throw Error(viaduct::str("--rendezvous ", text, ": must be HOST:PORT:JAX_PORT"), viaduct::ExitCode::bad_input);
+  if (!port || !jax_port)
+    throw Error(viaduct::str("--rendezvous ", text, ": must be HOST:PORT:JAX_PORT"), viaduct::ExitCode::bad_input);
   return {parts[0], static_cast<int>(*port), static_cast<int>(*jax_port)};
 }
 
@@ -53,18 +57,25 @@ void add_launch(CLI::App& app, Chosen& chosen) {
     bool this_host = false;
   };
   auto args = std::make_shared<Args>();
-  CLI::App* command = app.add_subcommand("launch", "Carry out a plan inside an allocation: write the hostfile, run mpirun, record how it ended");
-  command->add_option("--plan", args->options.plan_file, "The RunPlan, as `viaduct plan -o json` prints it")->required();
-  command->add_option("--attempt-dir", args->options.attempt_directory, "Directory for hostfile, started and exit/<node>")->required();
-  command->add_option("--attempt", args->options.attempt, "Number of this attempt; 1 is the first")->capture_default_str();
+  CLI::App* command = app.add_subcommand(
+      "launch", "Carry out a plan inside an allocation: write the hostfile, run mpirun, record how it ended");
+  command->add_option("--plan", args->options.plan_file, "The RunPlan, as `viaduct plan -o json` prints it")
+      ->required();
+  command
+      ->add_option("--attempt-dir", args->options.attempt_directory, "Directory for hostfile, started and exit/<node>")
+      ->required();
+  command->add_option("--attempt", args->options.attempt, "Number of this attempt; 1 is the first")
+      ->capture_default_str();
   command->add_option("--cache-dir", args->options.cache_directory, "Where to remember what `mpirun --version` said");
-  auto* hosts = command->add_option("--host", args->hosts, "HOST:SLOTS of the allocation, in order; a hostlist (node[1-4]:8) is fine");
+  auto* hosts = command->add_option("--host", args->hosts,
+                                    "HOST:SLOTS of the allocation, in order; a hostlist (node[1-4]:8) is fine");
   command->add_flag("--this-host", args->this_host, "Every node of the plan is this host")->excludes(hosts);
   command->add_option("--with-parent", args->options.parent, "End when this process, the parent, ends");
   command->add_flag("--dry-run", args->options.dry_run, "Print hostfile, environment and command; start nothing");
   command->callback([args, &chosen] {
     chosen = [args](const Environment& environment) {
-      if (!args->this_host && args->hosts.empty()) throw Error("no hosts", viaduct::ExitCode::bad_input, "give --host HOST:SLOTS, or --this-host");
+      if (!args->this_host && args->hosts.empty())
+        throw Error("no hosts", viaduct::ExitCode::bad_input, "give --host HOST:SLOTS, or --this-host");
       args->options.hosts = parse_hosts(args->hosts);
       return viaduct::launcher::launch(args->options, environment, viaduct::SystemClock());
     };
@@ -78,10 +89,13 @@ void add_exec(CLI::App& app, Chosen& chosen, const Words& program) {
     std::string rendezvous;
   };
   auto args = std::make_shared<Args>();
-  CLI::App* command = app.add_subcommand("exec", "In each rank: set RANK, WORLD_SIZE, …, bind CPUs, become the program");
+  CLI::App* command =
+      app.add_subcommand("exec", "In each rank: set RANK, WORLD_SIZE, …, bind CPUs, become the program");
   command->add_option("--slots", args->slots, "Ranks of each node, in order: 4(x2),3");
   command->add_option("--rendezvous", args->rendezvous, "HOST:PORT:JAX_PORT where rank 0 listens");
-  command->add_option("--binding", args->options.binding, "cpu: an even share of the allowed cores; none")->check(CLI::IsMember({"cpu", "none"}))->capture_default_str();
+  command->add_option("--binding", args->options.binding, "cpu: an even share of the allowed cores; none")
+      ->check(CLI::IsMember({"cpu", "none"}))
+      ->capture_default_str();
   command->add_option("--directory", args->options.directory, "Change to it first");
   command->add_flag("--hello", args->options.hello, "Tell `launch` that the rank has started");
   command->add_flag("--die-with-parent", args->options.die_with_parent, "Get SIGKILL when the parent ends");

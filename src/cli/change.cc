@@ -22,7 +22,8 @@ JobRecord look_at(Context& context, const std::string& name) {
 
 // Hands the requests to whoever drives the job and waits until `done`. Without a supervisor (a suspended job) the state
 // machine is asked here.
-JobRecord request(Context& context, const JobRecord& record, const bridge::Requests& requests, const std::function<bool(const JobRecord&)>& done) {
+JobRecord request(Context& context, const JobRecord& record, const bridge::Requests& requests,
+                  const std::function<bool(const JobRecord&)>& done) {
   context.store.save_requests(record.name, requests);
   const model::RunPlan plan = context.store.load_plan(record.name);
   if (record.phase == Phase::suspended) {
@@ -31,12 +32,13 @@ JobRecord request(Context& context, const JobRecord& record, const bridge::Reque
     return decision.record;
   }
   if (!bridge::wake_supervisor(record) && liveness(record.supervisor) == Liveness::on_another_host)
-    context.terminal.err(str("viaduct: ", record.name, " is supervised on ", record.supervisor.host, "; it will see the request within a second or two\n"));
+    context.terminal.err(str("viaduct: ", record.name, " is supervised on ", record.supervisor.host,
+                             "; it will see the request within a second or two\n"));
   const auto limit = std::chrono::seconds(plan.grace_seconds) + winding_up;
   const auto changed = wait_for(context, record.name, done, limit);
   if (!changed)
-    throw Error(str(record.name, " is still ", state_of(look_at(context, record.name)), " after ", limit.count(), " s"), ExitCode::failure,
-                str("`viaduct status ", record.name, "` shows who supervises it"));
+    throw Error(str(record.name, " is still ", state_of(look_at(context, record.name)), " after ", limit.count(), " s"),
+                ExitCode::failure, str("`viaduct status ", record.name, "` shows who supervises it"));
   return *changed;
 }
 
@@ -49,9 +51,11 @@ JobRecord cancel_job(Context& context, const JobRecord& record) {
 int cancel(Context& context, const std::vector<std::string>& names) {
   for (const auto& name : names) {
     const JobRecord record = look_at(context, name);
-    if (model::is_final(record.phase)) throw Error(str(name, " has ended already: ", state_of(record)), ExitCode::conflict);
+    if (model::is_final(record.phase))
+      throw Error(str(name, " has ended already: ", state_of(record)), ExitCode::conflict);
     const JobRecord ended = cancel_job(context, record);
-    context.terminal.out(str(name, ended.phase == Phase::cancelled ? " cancelled" : str(" had ended: ", state_of(ended)), "\n"));
+    context.terminal.out(
+        str(name, ended.phase == Phase::cancelled ? " cancelled" : str(" had ended: ", state_of(ended)), "\n"));
   }
   return 0;
 }
@@ -82,8 +86,11 @@ int suspend(Context& context, const std::string& name) {
   if (model::is_final(record.phase)) throw Error(str(name, " has ended: ", state_of(record)), ExitCode::conflict);
   bridge::Requests requests = context.store.load_requests(name);
   requests.suspend = true;
-  const JobRecord now = request(context, record, requests, [](const JobRecord& r) { return r.phase == Phase::suspended || model::is_final(r.phase); });
-  if (now.phase != Phase::suspended) throw Error(str(name, " ended before it could be suspended: ", state_of(now)), ExitCode::conflict);
+  const JobRecord now = request(context, record, requests, [](const JobRecord& r) {
+    return r.phase == Phase::suspended || model::is_final(r.phase);
+  });
+  if (now.phase != Phase::suspended)
+    throw Error(str(name, " ended before it could be suspended: ", state_of(now)), ExitCode::conflict);
   context.terminal.out(str(name, " suspended\n"));
   return 0;
 }
@@ -127,7 +134,8 @@ void add_suspend(CLI::App& app, Chosen& chosen) {
 
 void add_resume(CLI::App& app, Chosen& chosen) {
   auto name = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("resume", "Start a suspended job again, in the background, in the environment of this call");
+  CLI::App* command =
+      app.add_subcommand("resume", "Start a suspended job again, in the background, in the environment of this call");
   command->add_option("NAME", *name, "The job")->required();
   command->callback([name, &chosen] { chosen = [name](Context& context) { return resume(context, *name); }; });
 }

@@ -15,7 +15,8 @@ static fs::path home_directory(const Environment& environment) {
   if (const auto given = environment.get("VIADUCT_HOME"); given && !given->empty()) return fs::absolute(*given);
   if (const auto home = environment.get("HOME"); home && home->starts_with("/")) return fs::path(*home) / ".viaduct";
   const passwd* entry = ::getpwuid(::getuid());
-  if (!entry || !entry->pw_dir) throw Error("no home directory to keep jobs in", ExitCode::missing_on_host, "set VIADUCT_HOME");
+  if (!entry || !entry->pw_dir)
+    throw Error("no home directory to keep jobs in", ExitCode::missing_on_host, "set VIADUCT_HOME");
   return fs::path(entry->pw_dir) / ".viaduct";
 }
 

@@ -37,10 +37,12 @@ void start_supervisor(Context& context, const std::string& name) {
   const ExitStatus status = supervisor.wait();
   const std::string said(trim(read_file_if_exists(errors).value_or("")));
   const std::string last = said.substr(said.rfind("viaduct: ") == std::string::npos ? 0 : said.rfind("viaduct: ") + 9);
-  throw Error(str("the job's supervisor could not start: ", last.empty() ? describe(status) : last), static_cast<ExitCode>(status.shell_code()));
+  throw Error(str("the job's supervisor could not start: ", last.empty() ? describe(status) : last),
+              static_cast<ExitCode>(status.shell_code()));
 }
 
-std::optional<model::JobRecord> wait_for(Context& context, const std::string& name, const std::function<bool(const model::JobRecord&)>& done,
+std::optional<model::JobRecord> wait_for(Context& context, const std::string& name,
+                                         const std::function<bool(const model::JobRecord&)>& done,
                                          std::optional<milliseconds> limit) {
   constexpr milliseconds look_again(1000);  // changes on another host, and supervisors that were killed, make no event
   const Fd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));

@@ -14,7 +14,8 @@ namespace viaduct::cli {
 void start_supervisor(Context& context, const std::string& name);
 
 // The job's record once `done` says so, or nothing after `limit` (unset: no limit). Woken by changes of the record.
-std::optional<model::JobRecord> wait_for(Context& context, const std::string& name, const std::function<bool(const model::JobRecord&)>& done,
+std::optional<model::JobRecord> wait_for(Context& context, const std::string& name,
+                                         const std::function<bool(const model::JobRecord&)>& done,
                                          std::optional<std::chrono::milliseconds> limit);
 
 }  // namespace viaduct::cli

@@ -61,15 +61,19 @@ std::string options_section(const CLI::App& command) {
 }
 
 std::string man_page(const CLI::App& app, const CLI::App& command, const std::string& name) {
-  std::string out = str(".TH ", name, " 1 \"\" \"viaduct " VIADUCT_VERSION "\"\n.SH NAME\n", roff(name), " \\- ", roff(command.get_description()), "\n");
+  std::string out = str(".TH ", name, " 1 \"\" \"viaduct " VIADUCT_VERSION "\"\n.SH NAME\n", roff(name), " \\- ",
+                        roff(command.get_description()), "\n");
   const auto commands = visible_commands(command);
   const std::string invocation = &app == &command ? app.get_name() : str(app.get_name(), " ", command.get_name());
-  out += str(".SH SYNOPSIS\n.B ", roff(invocation), "\n", roff(commands.empty() ? synopsis(command) : " COMMAND [OPTION...]"), "\n");
+  out += str(".SH SYNOPSIS\n.B ", roff(invocation), "\n",
+             roff(commands.empty() ? synopsis(command) : " COMMAND [OPTION...]"), "\n");
   if (!command.get_footer().empty()) out += str(".SH DESCRIPTION\n", roff(command.get_footer()), "\n");
   out += str(".SH OPTIONS\n", options_section(command));
   if (!commands.empty()) {
     out += ".SH COMMANDS\n";
-    for (const CLI::App* sub : commands) out += str(".TP\n.B ", roff(sub->get_name()), "\n", roff(sub->get_description()), "; see ", roff(str(name, "-", sub->get_name())), "(1)\n");
+    for (const CLI::App* sub : commands)
+      out += str(".TP\n.B ", roff(sub->get_name()), "\n", roff(sub->get_description()), "; see ",
+                 roff(str(name, "-", sub->get_name())), "(1)\n");
   } else {
     out += str(".SH SEE ALSO\n.BR ", roff(app.get_name()), " (1)\n");
   }
@@ -87,7 +91,9 @@ std::string words_of(const CLI::App& command) {
 
 bool takes_job_names(const CLI::App& command) {
   const auto options = command.get_options();
-  return std::any_of(options.begin(), options.end(), [](const CLI::Option* option) { return option->get_positional() && option->get_name(true) == "NAME"; });
+  return std::any_of(options.begin(), options.end(), [](const CLI::Option* option) {
+    return option->get_positional() && option->get_name(true) == "NAME";
+  });
 }
 
 std::string bash_completion(const CLI::App& app) {
@@ -99,17 +105,20 @@ std::string bash_completion(const CLI::App& app) {
     cases += str("    ", command->get_name(), ") words=\"", words_of(*command), "\"; operands=\"", operands, "\" ;;\n");
   }
   return str(
-      "# bash completion for viaduct\n_viaduct() {\n  local current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} words operands=\n"
+      "# bash completion for viaduct\n_viaduct() {\n  local current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} "
+      "words operands=\n"
       "  if ((COMP_CWORD == 1)); then\n    mapfile -t COMPREPLY < <(compgen -W \"",
       join(names, " "), " ", words_of(app),
       "\" -- \"$current\")\n    return\n  fi\n"
-      "  case ${COMP_WORDS[COMP_CWORD-1]} in\n    -o|--output) mapfile -t COMPREPLY < <(compgen -W \"text table yaml json name\" -- \"$current\"); return ;;\n  esac\n"
+      "  case ${COMP_WORDS[COMP_CWORD-1]} in\n    -o|--output) mapfile -t COMPREPLY < <(compgen -W \"text table yaml "
+      "json name\" -- \"$current\"); return ;;\n  esac\n"
       "  case $command in\n",
       cases,
       "    *) return ;;\n  esac\n"
       "  if [[ $current == -* ]]; then\n    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
       "  elif [[ -n $operands ]]; then\n    mapfile -t COMPREPLY < <(compgen -W \"$operands\" -- \"$current\")\n"
-      "  else\n    compopt -o filenames 2>/dev/null\n    mapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n  fi\n}\n"
+      "  else\n    compopt -o filenames 2>/dev/null\n    mapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n  "
+      "fi\n}\n"
       "complete -F _viaduct viaduct\n");
 }
 
@@ -135,13 +144,17 @@ std::string zsh_completion(const CLI::App& app) {
     cases += str("    ", command->get_name(), ") _arguments");
     for (const CLI::Option* option : command->get_options()) {
       const std::string value = option->get_expected_max() > 0 ? ":value:" : "";
-      for (const auto& name : option->get_lnames()) cases += str(" '--", name, "[", quoted(option->get_description()), "]", value, "'");
-      for (const auto& name : option->get_snames()) cases += str(" '-", name, "[", quoted(option->get_description()), "]", value, "'");
+      for (const auto& name : option->get_lnames())
+        cases += str(" '--", name, "[", quoted(option->get_description()), "]", value, "'");
+      for (const auto& name : option->get_snames())
+        cases += str(" '-", name, "[", quoted(option->get_description()), "]", value, "'");
     }
-    cases += takes_job_names(*command) ? " '*:job:($(viaduct list -o name 2>/dev/null))' ;;\n" : " '*:file:_files' ;;\n";
+    cases +=
+        takes_job_names(*command) ? " '*:job:($(viaduct list -o name 2>/dev/null))' ;;\n" : " '*:file:_files' ;;\n";
   }
   return str("#compdef viaduct\n_viaduct() {\n  local -a commands\n  commands=(\n", describe,
-             "  )\n  if ((CURRENT == 2)); then\n    _describe command commands\n    return\n  fi\n  local command=$words[2]\n  shift words\n  ((CURRENT--))\n"
+             "  )\n  if ((CURRENT == 2)); then\n    _describe command commands\n    return\n  fi\n  local "
+             "command=$words[2]\n  shift words\n  ((CURRENT--))\n"
              "  case $command in\n",
              cases, "  esac\n}\n_viaduct \"$@\"\n");
 }
@@ -150,7 +163,8 @@ std::string fish_completion(const CLI::App& app) {
   std::string out = "# fish completion for viaduct\ncomplete -c viaduct -f\n";
   const auto text = [](const std::string& description) { return shell_quote(description); };
   for (const CLI::App* command : visible_commands(app)) {
-    out += str("complete -c viaduct -n __fish_use_subcommand -a ", command->get_name(), " -d ", text(command->get_description()), "\n");
+    out += str("complete -c viaduct -n __fish_use_subcommand -a ", command->get_name(), " -d ",
+               text(command->get_description()), "\n");
     const std::string here = str("complete -c viaduct -n '__fish_seen_subcommand_from ", command->get_name(), "'");
     out += takes_job_names(*command) ? here + " -a '(viaduct list -o name 2>/dev/null)'\n" : here + " -F\n";
     for (const CLI::Option* option : command->get_options()) {

@@ -12,7 +12,10 @@ namespace viaduct::cli {
 class LogPrinter {
  public:
   LogPrinter(Terminal& terminal, std::int64_t ranks, bool labels, std::optional<std::int64_t> only_rank)
-      : terminal_(terminal), width_(std::to_string(ranks > 0 ? ranks - 1 : 0).size()), labels_(labels), only_rank_(only_rank) {}
+      : terminal_(terminal),
+        width_(std::to_string(ranks > 0 ? ranks - 1 : 0).size()),
+        labels_(labels),
+        only_rank_(only_rank) {}
 
   void print(const launcher::LogLine& line);
 

@@ -21,8 +21,13 @@ static std::string usage_hint(const CLI::App& app, int argc, char** argv) {
   for (const CLI::App* command : app.get_subcommands({}))
     if (!command->get_group().empty()) names.push_back(command->get_name());
   const std::string first = argc > 1 ? argv[1] : "";
-  const auto near = first.starts_with("-") || std::find(names.begin(), names.end(), first) != names.end() ? std::nullopt : nearest(first, names);
-  return near ? str("did you mean `", app.get_name(), " ", *near, "`?") : str("`", app.get_name(), argc > 1 && std::find(names.begin(), names.end(), first) != names.end() ? " " + first : "", " --help` shows how to call it");
+  const auto near = first.starts_with("-") || std::find(names.begin(), names.end(), first) != names.end()
+                        ? std::nullopt
+                        : nearest(first, names);
+  return near ? str("did you mean `", app.get_name(), " ", *near, "`?")
+              : str("`", app.get_name(),
+                    argc > 1 && std::find(names.begin(), names.end(), first) != names.end() ? " " + first : "",
+                    " --help` shows how to call it");
 }
 
 int run_main(CLI::App& app, int argc, char** argv, const std::function<int()>& body) {

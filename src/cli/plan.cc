@@ -20,7 +20,9 @@ std::string memory_text(std::int64_t bytes) {
 
 std::string resources_text(const model::NodeResources& resources) {
   std::vector<std::string> parts;
-  if (resources.cpu_milli) parts.push_back(*resources.cpu_milli % 1000 == 0 ? count_of(*resources.cpu_milli / 1000, "CPU") : str(*resources.cpu_milli, "m CPU"));
+  if (resources.cpu_milli)
+    parts.push_back(*resources.cpu_milli % 1000 == 0 ? count_of(*resources.cpu_milli / 1000, "CPU")
+                                                     : str(*resources.cpu_milli, "m CPU"));
   if (resources.memory_bytes) parts.push_back(str(memory_text(*resources.memory_bytes), " memory"));
   if (resources.gpus > 0) parts.push_back(str(count_of(resources.gpus, "GPU"), " (", resources.gpu_resource, ")"));
   for (const auto& [name, quantity] : resources.other) parts.push_back(str(name, " ", quantity));
@@ -34,13 +36,15 @@ std::string plan_text(const model::RunPlan& plan, bool colour) {
     if (!value.empty()) out += str(paint(colour, "1", name), std::string(name_width - name.size(), ' '), value, "\n");
   };
   row("job", plan.job);
-  row("runtime", str(plan.runtime_kind, "/", plan.runtime_name, plan.policy == model::PolicyKind::mpi ? str(", ", to_string(plan.mpi)) : ", no MPI"));
+  row("runtime", str(plan.runtime_kind, "/", plan.runtime_name,
+                     plan.policy == model::PolicyKind::mpi ? str(", ", to_string(plan.mpi)) : ", no MPI"));
   row("backend", plan.backend == "local" ? "local: every node is this machine" : plan.backend);
   row("nodes", str(plan.nodes, plan.launcher_is_node ? " (the launcher is one of them)" : ""));
   row("ranks", str(plan.ranks(), ": ", plan.slots_per_node, " on each node"));
   row("each node", resources_text(plan.resources));
   row("command", shell_quote(plan.command));
-  row("started", plan.launch == model::LaunchStyle::wrapped ? "once per rank, by Viaduct's launcher" : "once, as it is: it is a launcher itself");
+  row("started", plan.launch == model::LaunchStyle::wrapped ? "once per rank, by Viaduct's launcher"
+                                                            : "once, as it is: it is a launcher itself");
   row("directory", plan.working_directory);
   for (std::size_t i = 0; i < plan.environment.size(); ++i)
     row(i == 0 ? "environment" : "", str(plan.environment[i].first, "=", shell_quote(plan.environment[i].second)));
@@ -76,9 +80,16 @@ int plan(Context& context, const PlanArgs& args) {
 void add_plan(CLI::App& app, Chosen& chosen) {
   auto args = std::make_shared<PlanArgs>();
   CLI::App* command = app.add_subcommand("plan", "Show how a TrainJob would be run, without running it");
-  command->add_option("FILE", args->files, "TrainJobs and runtimes: YAML or JSON files, directories, or - for standard input")->required();
-  command->add_option("--backend", args->backend, "Where it would run: local")->check(CLI::IsMember({"local"}))->capture_default_str();
-  command->add_option("-o,--output", args->output, "Form of the plan: text, yaml or json")->check(CLI::IsMember({"text", "yaml", "json"}))->capture_default_str();
+  command
+      ->add_option("FILE", args->files,
+                   "TrainJobs and runtimes: YAML or JSON files, directories, or - for standard input")
+      ->required();
+  command->add_option("--backend", args->backend, "Where it would run: local")
+      ->check(CLI::IsMember({"local"}))
+      ->capture_default_str();
+  command->add_option("-o,--output", args->output, "Form of the plan: text, yaml or json")
+      ->check(CLI::IsMember({"text", "yaml", "json"}))
+      ->capture_default_str();
   command->callback([args, &chosen] { chosen = [args](Context& context) { return plan(context, *args); }; });
 }
 

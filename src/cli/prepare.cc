@@ -19,40 +19,51 @@ std::vector<PreparedJob> prepare_jobs(Context& context, const std::vector<std::s
   model::Objects objects = bridge::read_inputs(files, diagnostics);
   std::vector<PreparedJob> prepared;
   for (const auto& job : objects.trainjobs) {
-    const model::Runtime* runtime = job.runtime_ref.name.empty() ? nullptr : bridge::find_runtime(job, objects, context.runtimes, diagnostics);
+    const model::Runtime* runtime =
+        job.runtime_ref.name.empty() ? nullptr : bridge::find_runtime(job, objects, context.runtimes, diagnostics);
     if (!runtime) continue;
     auto plan = bridge::resolve(job, *runtime, bridge::local_capabilities(), diagnostics);
     if (plan) prepared.push_back({job, *runtime, std::move(*plan)});
   }
   if (objects.trainjobs.empty() && !diagnostics.has_errors())
-    throw Error(str("no TrainJob in ", join(files, ", ")), ExitCode::bad_input, "a TrainJob begins with kind: TrainJob");
+    throw Error(str("no TrainJob in ", join(files, ", ")), ExitCode::bad_input,
+                "a TrainJob begins with kind: TrainJob");
   if (!diagnostics.all().empty()) context.terminal.err(diagnostics.render(context.terminal.colour_err()));
   if (diagnostics.has_errors())
-    throw Error(str(count_of(static_cast<std::int64_t>(diagnostics.error_count()), "mistake"), " in the input; nothing was created"), ExitCode::bad_input);
+    throw Error(str(count_of(static_cast<std::int64_t>(diagnostics.error_count()), "mistake"),
+                    " in the input; nothing was created"),
+                ExitCode::bad_input);
   return prepared;
 }
 
 void check_this_machine(const Context& context, const model::RunPlan& plan) {
   if (!fs::exists(context.agent))
-    throw Error(str("viaduct-agent is not beside viaduct: there is no ", context.agent.string()), ExitCode::missing_on_host, "install both in one directory");
+    throw Error(str("viaduct-agent is not beside viaduct: there is no ", context.agent.string()),
+                ExitCode::missing_on_host, "install both in one directory");
   Environment environment = context.environment;
   for (const auto& [name, value] : plan.environment) environment.set(name, value);
   const fs::path directory = fs::current_path() / plan.working_directory;
   if (!fs::is_directory(directory))
-    throw Error(str("the working directory ", directory.string(), " of the runtime is not on this machine"), ExitCode::missing_on_host,
-                "create it, or change workingDir of the runtime's container");
+    throw Error(str("the working directory ", directory.string(), " of the runtime is not on this machine"),
+                ExitCode::missing_on_host, "create it, or change workingDir of the runtime's container");
   const std::string& program = plan.command.front();
   const auto lookup = find_program(program, environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin"), directory);
   if (lookup.found.empty())
-    throw Error(str("program not found: ", program, program.find('/') == std::string::npos ? " (looked along PATH)" : str(" (in ", directory.string(), ")")),
-                ExitCode::program_not_found, "build it, or correct spec.trainer.command; a relative path counts from where viaduct is called");
-  if (!lookup.executable) throw Error(str("can't execute ", lookup.found.string()), ExitCode::cannot_execute, str("chmod +x ", shell_quote(lookup.found.string())));
+    throw Error(
+        str("program not found: ", program,
+            program.find('/') == std::string::npos ? " (looked along PATH)" : str(" (in ", directory.string(), ")")),
+        ExitCode::program_not_found,
+        "build it, or correct spec.trainer.command; a relative path counts from where viaduct is called");
+  if (!lookup.executable)
+    throw Error(str("can't execute ", lookup.found.string()), ExitCode::cannot_execute,
+                str("chmod +x ", shell_quote(lookup.found.string())));
   launcher::find_mpirun(plan, environment, context.store.home() / "cache");
 }
 
 static std::string random_uid() {
   unsigned char bytes[16];
-  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) throw Error::from_errno("getrandom", errno);
+  if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
+    throw Error::from_errno("getrandom", errno);
   bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);  // RFC 9562: version 4
   bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
   constexpr std::string_view digits = "0123456789abcdef";

@@ -26,7 +26,8 @@ std::string where_nodes_are(const model::RunPlan& plan) {
 int run(Context& context, const RunArgs& args) {
   auto jobs = prepare_jobs(context, args.files);
   if (jobs.size() != 1)
-    throw Error(str("`run` takes one TrainJob, but there are ", jobs.size()), ExitCode::bad_input, "`viaduct submit` takes several");
+    throw Error(str("`run` takes one TrainJob, but there are ", jobs.size()), ExitCode::bad_input,
+                "`viaduct submit` takes several");
   const PreparedJob& prepared = jobs.front();
   check_this_machine(context, prepared.plan);
   bridge::block_supervisor_signals();
@@ -34,7 +35,8 @@ int run(Context& context, const RunArgs& args) {
   if (!args.quiet) {
     context.terminal.err(str("viaduct: ", created.name, ": ", where_nodes_are(prepared.plan), "\n"));
     for (const auto& loss : prepared.plan.losses)  // the runtime's own are in `viaduct plan`
-      if (loss.path.starts_with("TrainJob.")) context.terminal.err(str("viaduct: ", created.name, ": ", loss.path, " has no effect: ", loss.reason, "\n"));
+      if (loss.path.starts_with("TrainJob."))
+        context.terminal.err(str("viaduct: ", created.name, ": ", loss.path, " has no effect: ", loss.reason, "\n"));
   }
   RunView view(context.terminal, context.store, context.clock, created.ranks, !args.no_labels, args.quiet);
   auto backend = context.local_backend();
@@ -77,11 +79,15 @@ class ReadyWatcher : public bridge::Watcher {
 void add_run(CLI::App& app, Chosen& chosen) {
   auto args = std::make_shared<RunArgs>();
   CLI::App* command = app.add_subcommand("run", "Run a TrainJob on this machine and show its output until it ends");
-  command->add_option("FILE", args->files, "TrainJob and runtimes: YAML or JSON files, directories, or - for standard input")->required();
+  command
+      ->add_option("FILE", args->files,
+                   "TrainJob and runtimes: YAML or JSON files, directories, or - for standard input")
+      ->required();
   command->add_flag("-q,--quiet", args->quiet, "Print what the ranks print, and nothing else but failures");
   command->add_flag("--no-labels", args->no_labels, "Don't put [rank] before each line");
   command->footer(
-      "Exits with the program's exit code, or 128+S when signal S ended it. Ctrl-C ends the run: the ranks get SIGTERM and, "
+      "Exits with the program's exit code, or 128+S when signal S ended it. Ctrl-C ends the run: the ranks get SIGTERM "
+      "and, "
       "after the runtime's terminationGracePeriodSeconds (10 when not set), SIGKILL; a second Ctrl-C kills at once.");
   command->callback([args, &chosen] { chosen = [args](Context& context) { return run(context, *args); }; });
 }
@@ -89,8 +95,13 @@ void add_run(CLI::App& app, Chosen& chosen) {
 void add_submit(CLI::App& app, Chosen& chosen) {
   auto args = std::make_shared<SubmitArgs>();
   CLI::App* command = app.add_subcommand("submit", "Start TrainJobs in the background and return");
-  command->add_option("FILE", args->files, "TrainJobs and runtimes: YAML or JSON files, directories, or - for standard input")->required();
-  command->add_option("-o,--output", args->output, "What to print: text or name")->check(CLI::IsMember({"text", "name"}))->capture_default_str();
+  command
+      ->add_option("FILE", args->files,
+                   "TrainJobs and runtimes: YAML or JSON files, directories, or - for standard input")
+      ->required();
+  command->add_option("-o,--output", args->output, "What to print: text or name")
+      ->check(CLI::IsMember({"text", "name"}))
+      ->capture_default_str();
   command->callback([args, &chosen] { chosen = [args](Context& context) { return submit(context, *args); }; });
 }
 

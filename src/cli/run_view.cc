@@ -16,7 +16,8 @@ std::string duration_of(const model::JobRecord& record, Timestamp now) {
   return format_duration((record.ended ? record.ended->ms : now.ms) - record.started->ms);
 }
 
-RunView::RunView(Terminal& terminal, const bridge::JobStore& store, const Clock& clock, std::int64_t ranks, bool labels, bool quiet)
+RunView::RunView(Terminal& terminal, const bridge::JobStore& store, const Clock& clock, std::int64_t ranks, bool labels,
+                 bool quiet)
     : terminal_(terminal),
       store_(store),
       clock_(clock),
@@ -54,9 +55,11 @@ void RunView::on_wake() {
 void RunView::show_progress() {
   if (quiet_ || !record_.started || model::is_final(record_.phase)) return;
   const std::string state = state_of(record_);
-  const std::string ranks = record_.ranks_up ? count_of(record_.ranks, "rank") : str("0 of ", count_of(record_.ranks, "rank"));
+  const std::string ranks =
+      record_.ranks_up ? count_of(record_.ranks, "rank") : str("0 of ", count_of(record_.ranks, "rank"));
   const std::string restarts = record_.restarts > 0 ? str("  restart ", record_.restarts) : "";
-  terminal_.show_status(str(record_.name, "  ", state, "  ", format_duration((clock_.now().ms - record_.started->ms) / 1000 * 1000), "  ",
+  terminal_.show_status(str(record_.name, "  ", state, "  ",
+                            format_duration((clock_.now().ms - record_.started->ms) / 1000 * 1000), "  ",
                             count_of(record_.nodes, "node"), "  ", ranks, restarts));
 }
 
@@ -74,8 +77,10 @@ void RunView::finish(const model::JobRecord& record) {
   }
   if (quiet_ && record.phase == Phase::cancelled) return;
   // A failure is said even when quiet: what, where, why.
-  std::string text = str("viaduct: ", record.name, ": ", paint(colour, "31", state_of(record)), " after ", duration_of(record, clock_.now()));
-  if (record.reason == "DeadlineExceeded" || record.reason == "ReachedMaxRestarts") text += str(" (", record.reason, ")");
+  std::string text = str("viaduct: ", record.name, ": ", paint(colour, "31", state_of(record)), " after ",
+                         duration_of(record, clock_.now()));
+  if (record.reason == "DeadlineExceeded" || record.reason == "ReachedMaxRestarts")
+    text += str(" (", record.reason, ")");
   text += str(": ", record.message, "\n");
   if (record.failure && !record.failure->last_lines.empty()) {
     text += str("  the last ", count_of(static_cast<std::int64_t>(record.failure->last_lines.size()), "line"), " of ",

@@ -11,7 +11,8 @@ namespace viaduct::cli {
 // terminal, or a line for each change of state elsewhere. Quiet: the output alone.
 class RunView : public bridge::Watcher {
  public:
-  RunView(Terminal& terminal, const bridge::JobStore& store, const Clock& clock, std::int64_t ranks, bool labels, bool quiet);
+  RunView(Terminal& terminal, const bridge::JobStore& store, const Clock& clock, std::int64_t ranks, bool labels,
+          bool quiet);
 
   void on_record(const model::JobRecord& record) override;
   void on_wake() override;

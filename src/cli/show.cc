@@ -92,7 +92,8 @@ int list(Context& context, const std::string& output) {
     return 0;
   }
   const Timestamp now = context.clock.now();
-  std::vector<std::vector<std::string>> rows = {{"NAME", "STATE", "RANKS", "NODES", "AGE", "TIME", "RUNTIME", "REASON"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"NAME", "STATE", "RANKS", "NODES", "AGE", "TIME", "RUNTIME", "REASON"}};
   for (const auto& record : records)
     rows.push_back({record.name, state_of(record), std::to_string(record.ranks), std::to_string(record.nodes),
                     format_duration(now.ms - record.created.ms), duration_of(record, now), record.runtime,
@@ -109,14 +110,18 @@ std::string status_text(Context& context, const model::JobRecord& record) {
     if (!value.empty()) out += str(paint(colour, "1", name), std::string(name_width - name.size(), ' '), value, "\n");
   };
   row("job", record.name);
-  row("state", str(state_of(record), record.reason.empty() || record.reason == state_of(record) ? "" : str(" (", record.reason, ")")));
+  row("state", str(state_of(record),
+                   record.reason.empty() || record.reason == state_of(record) ? "" : str(" (", record.reason, ")")));
   row("message", record.message);
   row("hint", record.hint);
   row("exit code", record.exit_code ? std::to_string(*record.exit_code) : "");
   row("runtime", record.runtime);
   row("backend", record.backend);
   row("ranks", str(record.ranks, " on ", count_of(record.nodes, "node")));
-  row("attempt", record.attempt > 0 ? str(record.attempt, record.restarts > 0 ? str(", after ", count_of(record.restarts, "restart")) : "") : "");
+  row("attempt",
+      record.attempt > 0
+          ? str(record.attempt, record.restarts > 0 ? str(", after ", count_of(record.restarts, "restart")) : "")
+          : "");
   row("created", format_rfc3339_seconds(record.created));
   row("started", record.started ? format_rfc3339_seconds(*record.started) : "");
   row("ended", record.ended ? format_rfc3339_seconds(*record.ended) : "");
@@ -124,7 +129,8 @@ std::string status_text(Context& context, const model::JobRecord& record) {
   row("directory", context.store.directory(record.name).string());
   if (record.supervisor.pid > 0 && !model::is_final(record.phase) && record.phase != model::Phase::suspended) {
     const bool elsewhere = liveness(record.supervisor) == Liveness::on_another_host;
-    row("supervised", str("by process ", record.supervisor.pid, " on ", record.supervisor.host, elsewhere ? " (not this host: the state is as it was last written)" : ""));
+    row("supervised", str("by process ", record.supervisor.pid, " on ", record.supervisor.host,
+                          elsewhere ? " (not this host: the state is as it was last written)" : ""));
   }
   if (record.failure && !record.failure->last_lines.empty()) {
     row("last lines", record.failure->rank ? str("of rank ", *record.failure->rank, ":") : "of that rank:");
@@ -156,9 +162,12 @@ struct LogsArgs {
 int logs(Context& context, const LogsArgs& args) {
   model::JobRecord record = look_at(context, args.name);
   if (args.rank && (*args.rank < 0 || *args.rank >= record.ranks))
-    throw Error(str("there is no rank ", *args.rank, ": ", record.name, " has ranks 0 to ", record.ranks - 1), ExitCode::bad_input);
+    throw Error(str("there is no rank ", *args.rank, ": ", record.name, " has ranks 0 to ", record.ranks - 1),
+                ExitCode::bad_input);
   if (args.attempt && (*args.attempt < 1 || *args.attempt > record.attempt))
-    throw Error(str("there is no attempt ", *args.attempt, ": ", record.name, " has had ", count_of(record.attempt, "attempt")), ExitCode::bad_input);
+    throw Error(
+        str("there is no attempt ", *args.attempt, ": ", record.name, " has had ", count_of(record.attempt, "attempt")),
+        ExitCode::bad_input);
   int attempt = args.attempt.value_or(record.attempt);
   LogPrinter printer(context.terminal, record.ranks, !args.no_labels && !args.rank, args.rank);
   LogFollower follower([&](const launcher::LogLine& line) { printer.print(line); });
@@ -189,9 +198,11 @@ int wait(Context& context, const WaitArgs& args) {
   const auto limit = args.timeout > 0 ? std::optional(std::chrono::milliseconds(args.timeout * 1000)) : std::nullopt;
   int first_bad = 0;
   for (const auto& name : args.names) {
-    const auto record = wait_for(context, name, [](const model::JobRecord& r) { return model::is_final(r.phase); }, limit);
+    const auto record = wait_for(
+        context, name, [](const model::JobRecord& r) { return model::is_final(r.phase); }, limit);
     if (!record) throw Error(str(name, " has not ended within ", args.timeout, " s"), ExitCode::deadline);
-    context.terminal.err(str(name, ": ", state_of(*record), record->message.empty() ? "" : ": ", record->message, "\n"));
+    context.terminal.err(
+        str(name, ": ", state_of(*record), record->message.empty() ? "" : ": ", record->message, "\n"));
     if (first_bad == 0) first_bad = record->exit_code.value_or(0);
   }
   return first_bad;
@@ -202,7 +213,9 @@ int wait(Context& context, const WaitArgs& args) {
 void add_list(CLI::App& app, Chosen& chosen) {
   auto output = std::make_shared<std::string>("table");
   CLI::App* command = app.add_subcommand("list", "List the jobs");
-  command->add_option("-o,--output", *output, "Form: table, yaml, json or name")->check(CLI::IsMember({"table", "yaml", "json", "name"}))->capture_default_str();
+  command->add_option("-o,--output", *output, "Form: table, yaml, json or name")
+      ->check(CLI::IsMember({"table", "yaml", "json", "name"}))
+      ->capture_default_str();
   command->callback([output, &chosen] { chosen = [output](Context& context) { return list(context, *output); }; });
 }
 
@@ -214,7 +227,9 @@ void add_status(CLI::App& app, Chosen& chosen) {
   command->add_option("-o,--output", *output, "Form: text, yaml or json (the TrainJob with its status), or name")
       ->check(CLI::IsMember({"text", "yaml", "json", "name"}))
       ->capture_default_str();
-  command->callback([name, output, &chosen] { chosen = [name, output](Context& context) { return status(context, *name, *output); }; });
+  command->callback([name, output, &chosen] {
+    chosen = [name, output](Context& context) { return status(context, *name, *output); };
+  });
 }
 
 void add_logs(CLI::App& app, Chosen& chosen) {
@@ -230,9 +245,11 @@ void add_logs(CLI::App& app, Chosen& chosen) {
 
 void add_wait(CLI::App& app, Chosen& chosen) {
   auto args = std::make_shared<WaitArgs>();
-  CLI::App* command = app.add_subcommand("wait", "Wait until jobs have ended; exits with the first bad exit code among them");
+  CLI::App* command =
+      app.add_subcommand("wait", "Wait until jobs have ended; exits with the first bad exit code among them");
   command->add_option("NAME", args->names, "The jobs")->required();
-  command->add_option("--timeout", args->timeout, "Give up after so many seconds, with exit code 124; 0: never")->capture_default_str();
+  command->add_option("--timeout", args->timeout, "Give up after so many seconds, with exit code 124; 0: never")
+      ->capture_default_str();
   command->callback([args, &chosen] { chosen = [args](Context& context) { return wait(context, *args); }; });
 }
 

@@ -22,7 +22,8 @@ namespace {
 
 void bind_rank(const ExecOptions& options, const RankIdentity& identity, Environment& environment, std::string& cpus) {
   const topology::LocalCpus machine;
-  const auto binding = topology::plan_rank_binding(options.binding, machine.allowed(), identity.local_rank, identity.local_size);
+  const auto binding =
+      topology::plan_rank_binding(options.binding, machine.allowed(), identity.local_rank, identity.local_size);
   // Ranks that outnumber the cores must give way while they wait for each other, or they starve the one that works.
   if (binding.oversubscribed) environment.set_default("OMPI_MCA_mpi_yield_when_idle", "1");
   cpus = topology::to_linux_list(binding.cpus);
@@ -33,10 +34,13 @@ void bind_rank(const ExecOptions& options, const RankIdentity& identity, Environ
   write_all(STDERR_FILENO, str("viaduct-agent exec: rank ", identity.rank, " stays unbound: ", refused, "\n"));
 }
 
-[[noreturn]] void become(const std::vector<std::string>& command, const Environment& environment, const std::string& who) {
-  const auto lookup = find_program(command.at(0), environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin"), std::filesystem::current_path());
+[[noreturn]] void become(const std::vector<std::string>& command, const Environment& environment,
+                         const std::string& who) {
+  const auto lookup = find_program(command.at(0), environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin"),
+                                   std::filesystem::current_path());
   if (lookup.found.empty())
-    throw Error(str(who, "program not found: ", command[0], command[0].find('/') == std::string::npos ? " (looked along PATH)" : ""),
+    throw Error(str(who, "program not found: ", command[0],
+                    command[0].find('/') == std::string::npos ? " (looked along PATH)" : ""),
                 ExitCode::program_not_found);
   const CStrings argv(command);
   const CStrings envp(environment.as_strings());
@@ -77,7 +81,8 @@ void stay_beside(const RankIdentity& identity) {
     }
     int status = 0;
     if (::waitpid(program, &status, WNOHANG) != program || !(WIFEXITED(status) || WIFSIGNALED(status))) continue;
-    const RankEnd end = {identity.rank, WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0};
+    const RankEnd end = {identity.rank, WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+                         WIFSIGNALED(status) ? WTERMSIG(status) : 0};
     if (end.exit_code == 0 && end.signal == 0) ::_exit(0);
     write_all(STDERR_FILENO, format_end(end));
     if (end.signal != 0) {
@@ -103,14 +108,17 @@ void exec_rank(const ExecOptions& options, Environment environment) {
   if (options.die_with_parent) ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   const auto identity = read_rank_identity(environment, options.slots);
   if (!identity)
-    throw Error("no MPI launcher told which rank this is: none of OMPI_COMM_WORLD_RANK, PMI_RANK, SLURM_PROCID, PMIX_RANK is set",
-                ExitCode::bad_input, "start it under mpirun or srun");
+    throw Error(
+        "no MPI launcher told which rank this is: none of OMPI_COMM_WORLD_RANK, PMI_RANK, SLURM_PROCID, PMIX_RANK is "
+        "set",
+        ExitCode::bad_input, "start it under mpirun or srun");
   set_rank_variables(environment, *identity, options.rendezvous);
   const std::string host = host_name();
   std::string cpus;
   bind_rank(options, *identity, environment, cpus);
   if (!options.directory.empty() && ::chdir(options.directory.c_str()) != 0)
-    throw Error::from_errno(str("can't change to the working directory ", options.directory, " on ", host), errno, ExitCode::cannot_execute);
+    throw Error::from_errno(str("can't change to the working directory ", options.directory, " on ", host), errno,
+                            ExitCode::cannot_execute);
   if (options.watch) stay_beside(*identity);
   if (options.hello) write_all(STDERR_FILENO, format_hello({identity->rank, host, ::getpid(), cpus}));
   restore_signals();

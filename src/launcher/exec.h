@@ -13,8 +13,8 @@ struct ExecOptions {
   std::vector<int> slots;  // ranks of each node, in the order of the run; empty: not known
   Rendezvous rendezvous;
   std::string binding = "cpu";
-  std::string directory;     // change to it first; "": stay
-  bool hello = false;        // tell `launch` about this rank (launcher/output_demux.h)
+  std::string directory;  // change to it first; "": stay
+  bool hello = false;     // tell `launch` about this rank (launcher/output_demux.h)
   bool die_with_parent = false;
   bool watch = false;  // stay beside the program and report how it ended, for MPI launchers that tell nobody
   std::vector<std::string> command;  // the program and its arguments

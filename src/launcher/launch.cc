@@ -28,11 +28,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kept_lines = 5;                  // of each rank, for the exit record
-constexpr milliseconds mpirun_grace(3000);             // for mpirun to end its ranks after TERM
-constexpr milliseconds survivor_grace(1000);           // for the other ranks when one has failed, as Open MPI has it
-constexpr milliseconds leftover_grace(1000);           // for what ranks left behind
-constexpr milliseconds drain_limit(500);               // for output in the pipes after mpirun's end
+constexpr std::size_t kept_lines = 5;         // of each rank, for the exit record
+constexpr milliseconds mpirun_grace(3000);    // for mpirun to end its ranks after TERM
+constexpr milliseconds survivor_grace(1000);  // for the other ranks when one has failed, as Open MPI has it
+constexpr milliseconds leftover_grace(1000);  // for what ranks left behind
+constexpr milliseconds drain_limit(500);      // for output in the pipes after mpirun's end
 
 sigset_t stop_signals() {
   sigset_t set;
@@ -84,7 +84,8 @@ class OutputLog {
  private:
   void add(bool is_error, std::optional<int> rank, std::string_view text) {
     failures_.feed(rank, text);
-    append_log_line(pending_, {rank ? LogLine::Source::rank : LogLine::Source::launcher, rank.value_or(0), is_error, text});
+    append_log_line(pending_,
+                    {rank ? LogLine::Source::rank : LogLine::Source::launcher, rank.value_or(0), is_error, text});
     if (!rank) return;
     auto& lines = last_lines_[*rank];
     if (lines.size() == kept_lines) lines.pop_front();
@@ -110,7 +111,10 @@ class OutputLog {
 class Launch {
  public:
   Launch(const LaunchOptions& options, PreparedLaunch prepared, const Clock& clock, Fd signals)
-      : options_(options), prepared_(std::move(prepared)), clock_(clock), signals_(std::move(signals)),
+      : options_(options),
+        prepared_(std::move(prepared)),
+        clock_(clock),
+        signals_(std::move(signals)),
         log_(static_cast<int>(prepared_.plan.ranks()), prepared_.mpirun.flavour, prepared_.output_nonce) {
     record_.node = host_name();
     record_.attempt = options_.attempt;
@@ -147,7 +151,10 @@ class Launch {
 
   // Waits for one thing to happen and deals with it.
   void step() {
-    pollfd fds[] = {{signals_.get(), POLLIN, 0}, {mpirun_->pidfd(), POLLIN, 0}, {stdout_.get(), POLLIN, 0}, {stderr_.get(), POLLIN, 0}};
+    pollfd fds[] = {{signals_.get(), POLLIN, 0},
+                    {mpirun_->pidfd(), POLLIN, 0},
+                    {stdout_.get(), POLLIN, 0},
+                    {stderr_.get(), POLLIN, 0}};
     ::poll(fds, std::size(fds), timeout_ms());
     if (fds[0].revents != 0) take_signals();
     if (fds[2].revents != 0) pump(stdout_, false);
@@ -194,7 +201,8 @@ class Launch {
     told_started_ = true;
     write_file_atomically(options_.attempt_directory / "started", format_rfc3339(clock_.now()) + "\n");
     if (prepared_.plan.launch == model::LaunchStyle::wrapped)
-      log_.remark(str(count_of(prepared_.plan.ranks(), "rank"), " started on ", count_of(static_cast<std::int64_t>(prepared_.hosts.size()), "host")));
+      log_.remark(str(count_of(prepared_.plan.ranks(), "rank"), " started on ",
+                      count_of(static_cast<std::int64_t>(prepared_.hosts.size()), "host")));
   }
 
   void take_signals() {
@@ -256,7 +264,8 @@ class Launch {
     if (stop_cause_) {
       record_.cause = *stop_cause_;
       record_.message = *stop_cause_ == model::ExitRecord::Cause::supervisor_died
-                            ? str("the viaduct process that ran it (pid ", options_.parent, " on ", record_.node, ") was killed; its ranks were ended")
+                            ? str("the viaduct process that ran it (pid ", options_.parent, " on ", record_.node,
+                                  ") was killed; its ranks were ended")
                             : str("ended on request (", describe(ExitStatus{0, stop_signal_}), ")");
       record_.exit_code = 128 + stop_signal_;
       return;
@@ -272,7 +281,8 @@ class Launch {
       return;
     }
     if (mpirun_status.ok()) return;
-    if (const auto told = log_.failures().first_failure(mpirun_status.shell_code())) record_.failure = failed_rank(*told);
+    if (const auto told = log_.failures().first_failure(mpirun_status.shell_code()))
+      record_.failure = failed_rank(*told);
     record_.hint = log_.failures().hint().value_or("");
     const std::string program = prepared_.command.argv.front();
     if (mpirun_status.signal != 0) {
@@ -293,7 +303,8 @@ class Launch {
     failed.host = told.host;
     // Hydra names the process, not the rank.
     for (const auto& [rank, hello] : log_.started())
-      if (!failed.rank && told.pid > 0 && hello.pid == told.pid && (told.host.empty() || hello.host == told.host)) failed.rank = rank;
+      if (!failed.rank && told.pid > 0 && hello.pid == told.pid && (told.host.empty() || hello.host == told.host))
+        failed.rank = rank;
     if (failed.rank) {
       const auto hello = log_.started().find(static_cast<int>(*failed.rank));
       if (hello != log_.started().end()) failed.host = hello->second.host;

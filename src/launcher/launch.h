@@ -36,7 +36,8 @@ struct PreparedLaunch {
   Environment environment;
   std::string output_nonce;  // marks the ranks' output (launcher/rank_tag.h)
 };
-PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& environment, const std::filesystem::path& agent);
+PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& environment,
+                              const std::filesystem::path& agent);
 std::string describe(const PreparedLaunch& launch);  // for --dry-run
 
 // Starts mpirun, prints the ranks' output as log lines (launcher/log_line.h) on standard output, ends everything on

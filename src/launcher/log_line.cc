@@ -30,9 +30,15 @@ LogLine parse_log_line(std::string_view line) {
 void append_log_line(std::string& out, const LogLine& line) {
   out += '[';
   switch (line.source) {
-    case LogLine::Source::rank: out += std::to_string(line.rank); break;
-    case LogLine::Source::launcher: out += '-'; break;
-    case LogLine::Source::viaduct: out += '='; break;
+    case LogLine::Source::rank:
+      out += std::to_string(line.rank);
+      break;
+    case LogLine::Source::launcher:
+      out += '-';
+      break;
+    case LogLine::Source::viaduct:
+      out += '=';
+      break;
   }
   out += line.is_error ? "]! " : "] ";
   out += line.text;

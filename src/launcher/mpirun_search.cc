@@ -25,22 +25,26 @@ struct Wanted {
 };
 
 Wanted wanted_for(const model::RunPlan& plan) {
-  if (plan.policy != model::PolicyKind::mpi) return {std::nullopt, "an MPI", {"mpirun", "mpiexec", "mpiexec.hydra"}, "openmpi-bin"};
+  if (plan.policy != model::PolicyKind::mpi)
+    return {std::nullopt, "an MPI", {"mpirun", "mpiexec", "mpiexec.hydra"}, "openmpi-bin"};
   switch (plan.mpi) {
     case model::MpiImplementation::mpich:
       return {MpiFamily::mpich, "MPICH", {"mpirun", "mpirun.mpich", "mpiexec.hydra", "mpiexec"}, "mpich"};
-    case model::MpiImplementation::intel: return {MpiFamily::intel, "Intel MPI", {"mpirun", "mpiexec.hydra", "mpiexec"}, "intel-oneapi-mpi"};
-    case model::MpiImplementation::open_mpi: break;
+    case model::MpiImplementation::intel:
+      return {MpiFamily::intel, "Intel MPI", {"mpirun", "mpiexec.hydra", "mpiexec"}, "intel-oneapi-mpi"};
+    case model::MpiImplementation::open_mpi:
+      break;
   }
   return {MpiFamily::open_mpi, "Open MPI", {"mpirun", "mpirun.openmpi", "mpiexec"}, "openmpi-bin"};
 }
 
 // Changes whenever the program at that path does.
 std::string fingerprint(const fs::path& path) {
-  struct stat status{};
+  struct stat status {};
   const fs::path real = fs::weakly_canonical(path);
   if (::stat(real.c_str(), &status) != 0) return "";
-  return str(real.string(), "|", status.st_size, "|", status.st_mtim.tv_sec, ".", status.st_mtim.tv_nsec, "|", status.st_ino);
+  return str(real.string(), "|", status.st_size, "|", status.st_mtim.tv_sec, ".", status.st_mtim.tv_nsec, "|",
+             status.st_ino);
 }
 
 std::string version_output(const fs::path& path, const Environment& environment, const fs::path& cache) {
@@ -54,8 +58,10 @@ std::string version_output(const fs::path& path, const Environment& environment,
   options.argv = {path.string(), "--version"};
   options.environment = &environment;
   const CapturedRun run = run_captured(options, version_limit);
-  if (run.timed_out) throw Error(str(path.string(), " --version gave no answer in 20 seconds"), ExitCode::missing_on_host);
-  if (!run.status.ok()) throw Error(str(path.string(), " --version ended with ", describe(run.status)), ExitCode::missing_on_host);
+  if (run.timed_out)
+    throw Error(str(path.string(), " --version gave no answer in 20 seconds"), ExitCode::missing_on_host);
+  if (!run.status.ok())
+    throw Error(str(path.string(), " --version ended with ", describe(run.status)), ExitCode::missing_on_host);
   if (!cache.empty()) {
     try {
       create_directories(cache, 0700);
@@ -85,7 +91,9 @@ FoundMpirun find_mpirun(const model::RunPlan& plan, const Environment& environme
   }
   const std::string hint = str("install ", wanted.name, " (Debian: apt-get install ", wanted.package,
                                "), put its bin directory on PATH, or name its mpirun in VIADUCT_MPIRUN");
-  if (others.empty()) throw Error(str("no mpirun on this machine: looked for ", join(wanted.programs, ", "), " along PATH"), ExitCode::missing_on_host, hint);
+  if (others.empty())
+    throw Error(str("no mpirun on this machine: looked for ", join(wanted.programs, ", "), " along PATH"),
+                ExitCode::missing_on_host, hint);
   throw Error(str("the runtime wants ", wanted.name, ", but ", join(others, "; ")), ExitCode::missing_on_host,
               str(hint, "; or choose a runtime for the MPI that is there"));
 }

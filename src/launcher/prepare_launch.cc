@@ -38,11 +38,14 @@ std::vector<int> slots_of(const std::vector<HostSlots>& hosts) {
 }
 
 std::vector<std::string> rank_command(const PreparedLaunch& launch, const std::filesystem::path& agent) {
-  const Rendezvous rendezvous = {launch.only_this_host ? "127.0.0.1" : launch.hosts.front().host, free_port(), free_port()};
-  std::vector<std::string> argv = {agent.string(), "exec", "--hello", "--die-with-parent",
-                                   "--slots",      model::compress_counts(slots_of(launch.hosts)),
-                                   "--rendezvous", str(rendezvous.address, ":", rendezvous.port, ":", rendezvous.jax_port),
-                                   "--binding",    launch.plan.binding};
+  const Rendezvous rendezvous = {launch.only_this_host ? "127.0.0.1" : launch.hosts.front().host, free_port(),
+                                 free_port()};
+  std::vector<std::string> argv = {
+      agent.string(), "exec",
+      "--hello",      "--die-with-parent",
+      "--slots",      model::compress_counts(slots_of(launch.hosts)),
+      "--rendezvous", str(rendezvous.address, ":", rendezvous.port, ":", rendezvous.jax_port),
+      "--binding",    launch.plan.binding};
   // Hydra lets the other ranks run on when one exits with a code but has not called MPI, and names no rank.
   if (launch.mpirun.flavour.family != MpiFamily::open_mpi) argv.emplace_back("--watch");
   if (!launch.plan.working_directory.empty()) argv.insert(argv.end(), {"--directory", launch.plan.working_directory});
@@ -56,7 +59,8 @@ std::vector<std::string> rank_command(const PreparedLaunch& launch, const std::f
 std::vector<std::string> with_hostfile_paths(std::vector<std::string> argv, const std::string& hostfile) {
   for (auto& word : argv)
     for (const std::string_view path : {"/etc/mpi/hostfile", "/job/hostfile"})
-      if (word == path || word.ends_with(str("=", path))) word.replace(word.size() - path.size(), path.size(), hostfile);
+      if (word == path || word.ends_with(str("=", path)))
+        word.replace(word.size() - path.size(), path.size(), hostfile);
   return argv;
 }
 
@@ -82,21 +86,24 @@ void make_command(PreparedLaunch& launch, const std::filesystem::path& agent) {
 
 }  // namespace
 
-PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& environment, const std::filesystem::path& agent) {
+PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& environment,
+                              const std::filesystem::path& agent) {
   PreparedLaunch launch;
   launch.plan = model::read_run_plan(read_json_document(options.plan_file.string(), read_file(options.plan_file)));
   launch.hosts = options.hosts;
   if (launch.hosts.empty()) {
     launch.hosts = {{"localhost", static_cast<int>(launch.plan.ranks())}};
   } else {
-    launch.only_this_host = launch.hosts.size() == 1 && (launch.hosts[0].host == "localhost" || launch.hosts[0].host == host_name());
+    launch.only_this_host =
+        launch.hosts.size() == 1 && (launch.hosts[0].host == "localhost" || launch.hosts[0].host == host_name());
   }
   const std::int64_t slots = std::accumulate(launch.hosts.begin(), launch.hosts.end(), std::int64_t{0},
                                              [](std::int64_t sum, const HostSlots& host) { return sum + host.slots; });
   if (slots < launch.plan.ranks())
-    throw Error(str("too many ranks for the slots: the plan has ", count_of(launch.plan.ranks(), "rank"), ", the ",
-                    count_of(static_cast<std::int64_t>(launch.hosts.size()), "host"), " offer ", count_of(slots, "slot")),
-                ExitCode::bad_input, "ask for fewer nodes or ranks per node, or for a larger allocation");
+    throw Error(
+        str("too many ranks for the slots: the plan has ", count_of(launch.plan.ranks(), "rank"), ", the ",
+            count_of(static_cast<std::int64_t>(launch.hosts.size()), "host"), " offer ", count_of(slots, "slot")),
+        ExitCode::bad_input, "ask for fewer nodes or ranks per node, or for a larger allocation");
   launch.output_nonce = str("viaduct-", ::getpid());
   launch.environment = environment;
   for (const auto& [name, value] : launch.plan.environment) launch.environment.set(name, value);
@@ -117,12 +124,14 @@ PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& e
 
 std::string describe(const PreparedLaunch& launch) {
   std::string out = str("mpirun:   ", launch.mpirun.path.string(), " (", describe(launch.mpirun.flavour), ")\n");
-  out += str("ranks:    ", launch.plan.ranks(), " on ", count_of(static_cast<std::int64_t>(launch.hosts.size()), "host"), "\n");
+  out += str("ranks:    ", launch.plan.ranks(), " on ",
+             count_of(static_cast<std::int64_t>(launch.hosts.size()), "host"), "\n");
   out += str("hostfile: ", launch.hostfile.string(), "\n");
   for (const auto& line : split(trim(launch.hostfile_text), '\n')) out += str("          ", line, "\n");
   out += "environment added:\n";
   for (const auto& [name, value] : launch.command.env) out += str("          ", name, "=", shell_quote(value), "\n");
-  for (const auto& [name, value] : launch.plan.environment) out += str("          ", name, "=", shell_quote(value), "\n");
+  for (const auto& [name, value] : launch.plan.environment)
+    out += str("          ", name, "=", shell_quote(value), "\n");
   return out + str("command:  ", shell_quote(launch.command.argv), "\n");
 }
 

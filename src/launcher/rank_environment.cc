@@ -70,7 +70,8 @@ std::optional<RankIdentity> read_rank_identity(const Environment& environment, c
     }
     const auto node = static_cast<std::size_t>(identity.node_rank);
     const int here = node < counts.size() ? counts[node] : identity.size;
-    const int first_here = node < counts.size() ? std::accumulate(counts.begin(), counts.begin() + identity.node_rank, 0) : 0;
+    const int first_here =
+        node < counts.size() ? std::accumulate(counts.begin(), counts.begin() + identity.node_rank, 0) : 0;
     const auto slurm_local_rank = by_srun ? number(environment, slurm.local_rank) : std::nullopt;
     identity.local_rank = local_rank ? *local_rank : slurm_local_rank.value_or(*rank - first_here);
     identity.local_size = number(environment, names.local_size).value_or(here);
@@ -101,7 +102,8 @@ void set_rank_variables(Environment& environment, const RankIdentity& identity, 
   if (!rendezvous.address.empty()) {
     environment.set_default("MASTER_ADDR", rendezvous.address);
     environment.set_default("MASTER_PORT", std::to_string(rendezvous.port));
-    environment.set_default("JAX_COORDINATOR_ADDRESS", str(environment.get_or("MASTER_ADDR", ""), ":", rendezvous.jax_port));
+    environment.set_default("JAX_COORDINATOR_ADDRESS",
+                            str(environment.get_or("MASTER_ADDR", ""), ":", rendezvous.jax_port));
   }
 }
 

@@ -11,11 +11,11 @@ namespace viaduct::launcher {
 
 // Who a rank is among its peers.
 struct RankIdentity {
-  int rank = 0;        // 0 .. size-1
+  int rank = 0;  // 0 .. size-1
   int size = 1;
   int local_rank = 0;  // among the ranks of its node
   int local_size = 1;
-  int node_rank = 0;   // of its node among the run's nodes
+  int node_rank = 0;  // of its node among the run's nodes
   int nodes = 1;
 };
 

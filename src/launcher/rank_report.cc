@@ -46,7 +46,8 @@ std::optional<RankHello> parse_hello(std::string_view line) {
 }
 
 std::string format_end(const RankEnd& end) {
-  return str(line_start, "rank=", end.rank, end.signal != 0 ? " signal=" : " exit=", end.signal != 0 ? end.signal : end.exit_code, '\n');
+  return str(line_start, "rank=", end.rank,
+             end.signal != 0 ? " signal=" : " exit=", end.signal != 0 ? end.signal : end.exit_code, '\n');
 }
 
 std::optional<RankEnd> parse_end(std::string_view line) {

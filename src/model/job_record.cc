@@ -33,8 +33,10 @@ bool is_final(Phase phase) {
   return phase == Phase::succeeded || phase == Phase::failed || phase == Phase::cancelled || phase == Phase::lost;
 }
 
-void set_condition(JobRecord& record, const std::string& type, bool status, const std::string& reason, const std::string& message, Timestamp now) {
-  const auto found = std::find_if(record.conditions.begin(), record.conditions.end(), [&](const Condition& c) { return c.type == type; });
+void set_condition(JobRecord& record, const std::string& type, bool status, const std::string& reason,
+                   const std::string& message, Timestamp now) {
+  const auto found = std::find_if(record.conditions.begin(), record.conditions.end(),
+                                  [&](const Condition& c) { return c.type == type; });
   if (found == record.conditions.end()) {
     record.conditions.push_back({type, status, reason, message, now});
   } else {
@@ -44,7 +46,8 @@ void set_condition(JobRecord& record, const std::string& type, bool status, cons
 }
 
 const Condition* find_condition(const JobRecord& record, std::string_view type) {
-  const auto found = std::find_if(record.conditions.begin(), record.conditions.end(), [&](const Condition& c) { return c.type == type; });
+  const auto found = std::find_if(record.conditions.begin(), record.conditions.end(),
+                                  [&](const Condition& c) { return c.type == type; });
   return found == record.conditions.end() ? nullptr : &*found;
 }
 

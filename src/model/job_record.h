@@ -51,10 +51,10 @@ struct JobRecord {
   std::int64_t ranks = 1;
   Phase phase = Phase::created;
   StopCause stop_cause = StopCause::none;
-  bool ranks_up = false;   // every rank of this attempt has started
-  std::int32_t attempt = 0;  // 1 is the first; 0 before it
+  bool ranks_up = false;      // every rank of this attempt has started
+  std::int32_t attempt = 0;   // 1 is the first; 0 before it
   std::int32_t restarts = 0;  // attempts that followed a failure
-  std::string reason;        // one word; "" while all is well
+  std::string reason;         // one word; "" while all is well
   std::string message;
   std::string hint;  // the way out of a failure, where one is known
   std::optional<std::int32_t> exit_code;
@@ -69,7 +69,8 @@ struct JobRecord {
   std::vector<JobStatus> jobs_status;
 };
 
-void set_condition(JobRecord& record, const std::string& type, bool status, const std::string& reason, const std::string& message, Timestamp now);
+void set_condition(JobRecord& record, const std::string& type, bool status, const std::string& reason,
+                   const std::string& message, Timestamp now);
 const Condition* find_condition(const JobRecord& record, std::string_view type);
 
 Value to_value(const JobRecord& record);

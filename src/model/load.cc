@@ -6,7 +6,8 @@
 
 namespace viaduct::model {
 
-static void refuse(const Document& document, const std::string& kind, const std::string& version, Diagnostics& diagnostics) {
+static void refuse(const Document& document, const std::string& kind, const std::string& version,
+                   Diagnostics& diagnostics) {
   const auto place = [&](std::string_view key) {
     const Value* value = document.root.find(key);
     return value ? value->mark() : document.root.mark();
@@ -20,8 +21,9 @@ static void refuse(const Document& document, const std::string& kind, const std:
   if (version != api_version) {
     const bool ours = version.starts_with(api_group);
     diagnostics.error(document.source, place("apiVersion"), str(version, " ", kind, " is not an object Viaduct reads"),
-                      ours || nearest(version, {std::string(api_version)}) ? str("the version is ", api_version)
-                                                                           : str("it reads ", join(kinds, ", "), " of ", api_version));
+                      ours || nearest(version, {std::string(api_version)})
+                          ? str("the version is ", api_version)
+                          : str("it reads ", join(kinds, ", "), " of ", api_version));
     return;
   }
   const auto near = nearest(kind, kinds);

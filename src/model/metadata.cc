@@ -38,12 +38,14 @@ ObjectMeta read_metadata(ObjectReader& object) {
 
 void check_length(ObjectReader& object, std::string_view key, const std::string& text, std::size_t most) {
   const auto characters = std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
-  if (static_cast<std::size_t>(characters) > most) object.error(key, str("Too long: may not be more than ", most, " bytes"));
+  if (static_cast<std::size_t>(characters) > most)
+    object.error(key, str("Too long: may not be more than ", most, " bytes"));
 }
 
 void check_not_empty(ObjectReader& object, std::string_view key) {
   const Value* value = object.any(key);
-  if (value && value->kind() == Value::Kind::string && value->text().empty()) object.error(key, "should be at least 1 chars long");
+  if (value && value->kind() == Value::Kind::string && value->text().empty())
+    object.error(key, "should be at least 1 chars long");
 }
 
 void check_items(ObjectReader& object, std::string_view key, std::size_t count, std::size_t most) {
@@ -62,9 +64,11 @@ std::vector<EnvVar> read_env(ObjectReader& object, std::string_view key, std::si
     if (variable.from_source && value && !value->empty())
       reader.error("valueFrom", "may not be specified when `value` is not empty");
     const Value* name = reader.value().find("name");
-    const bool printable = std::all_of(variable.name.begin(), variable.name.end(), [](char c) { return c >= ' ' && c <= '~' && c != '='; });
+    const bool printable = std::all_of(variable.name.begin(), variable.name.end(),
+                                       [](char c) { return c >= ' ' && c <= '~' && c != '='; });
     if (name && name->kind() == Value::Kind::string && (variable.name.empty() || !printable))
-      reader.error("name", "a valid environment variable name must consist only of printable ASCII characters other than '='");
+      reader.error("name",
+                   "a valid environment variable name must consist only of printable ASCII characters other than '='");
     if (variable.value.find('\0') != std::string::npos) reader.error("value", "must not contain a zero byte");
     if (!names.insert(variable.name).second) reader.error("name", str("Duplicate value: \"", variable.name, "\""));
     env.push_back(std::move(variable));
@@ -104,7 +108,8 @@ std::optional<ResourceRequirements> read_resources(ObjectReader& object, std::st
     for (const auto& [name, request] : resources.requests)
       for (const auto& [limit_name, limit] : resources.limits)
         if (name == limit_name && limit < request)
-          reader.error("requests", str(name, ": must be less than or equal to ", name, " limit of ", limit.to_string()));
+          reader.error("requests",
+                       str(name, ": must be less than or equal to ", name, " limit of ", limit.to_string()));
   });
   return there ? std::optional(resources) : std::nullopt;
 }

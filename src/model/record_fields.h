@@ -23,7 +23,8 @@ std::string name_in(const std::array<std::pair<Enum, std::string_view>, N>& name
 }
 
 template <typename Enum, std::size_t N>
-Enum value_in(const std::array<std::pair<Enum, std::string_view>, N>& names, ObjectReader& reader, std::string_view key) {
+Enum value_in(const std::array<std::pair<Enum, std::string_view>, N>& names, ObjectReader& reader,
+              std::string_view key) {
   const std::string text = reader.required_string(key);
   for (const auto& [candidate, name] : names)
     if (name == text) return candidate;

@@ -25,7 +25,8 @@ Value env_to_value(const Pairs& env) {
 
 Pairs env_from(ObjectReader& object, std::string_view key) {
   Pairs env;
-  for (auto& variable : read_env(object, key, 1'000'000)) env.emplace_back(std::move(variable.name), std::move(variable.value));
+  for (auto& variable : read_env(object, key, 1'000'000))
+    env.emplace_back(std::move(variable.name), std::move(variable.value));
   return env;
 }
 
@@ -102,7 +103,8 @@ RunPlan read_fields(ObjectReader& reader) {
   });
   plan.backend = reader.required_string("backend");
   const std::string policy = reader.required_string("policy");
-  if (policy != to_string(PolicyKind::mpi) && policy != to_string(PolicyKind::none)) reader.error("policy", "must be mpi or none");
+  if (policy != to_string(PolicyKind::mpi) && policy != to_string(PolicyKind::none))
+    reader.error("policy", "must be mpi or none");
   plan.policy = policy == to_string(PolicyKind::mpi) ? PolicyKind::mpi : PolicyKind::none;
   const auto implementation = parse_mpi_implementation(reader.required_string("mpiImplementation"));
   if (!implementation) reader.error("mpiImplementation", "must be OpenMPI, Intel or MPICH");
@@ -193,7 +195,8 @@ RunPlan read_run_plan(const Document& document) {
   ReadContext context(document.source, diagnostics, ReadContext::PathStyle::pointer);
   ObjectReader reader(document.root, context, "");
   RunPlan plan = read_fields(reader);
-  if (diagnostics.has_errors()) throw Error(str("not a plan Viaduct can run:\n", diagnostics.render(false)), ExitCode::bad_input);
+  if (diagnostics.has_errors())
+    throw Error(str("not a plan Viaduct can run:\n", diagnostics.render(false)), ExitCode::bad_input);
   return plan;
 }
 

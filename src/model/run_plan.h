@@ -22,10 +22,10 @@ inline constexpr std::int64_t longest_grace_seconds = 31'536'000;  // a year
 
 // What one node of the run is asked to offer. Unset: nothing was asked.
 struct NodeResources {
-  std::optional<std::int64_t> cpu_milli;     // thousandths of a CPU
+  std::optional<std::int64_t> cpu_milli;  // thousandths of a CPU
   std::optional<std::int64_t> memory_bytes;
   std::int64_t gpus = 0;
-  std::string gpu_resource;  // "nvidia.com/gpu"; "" without GPUs
+  std::string gpu_resource;                                // "nvidia.com/gpu"; "" without GPUs
   std::vector<std::pair<std::string, std::string>> other;  // every other resource, as Kubernetes writes quantities
 };
 
@@ -68,10 +68,10 @@ struct RunPlan {
   bool launcher_is_node = false;
   NodeResources resources;
   LaunchStyle launch = LaunchStyle::wrapped;
-  std::vector<std::string> command;  // never empty
-  std::string working_directory;     // "" : where the job was submitted
+  std::vector<std::string> command;                              // never empty
+  std::string working_directory;                                 // "" : where the job was submitted
   std::vector<std::pair<std::string, std::string>> environment;  // for every rank, in order
-  std::string binding = "cpu";       // "cpu": an even share of the allowed cores; "none"
+  std::string binding = "cpu";                                   // "cpu": an even share of the allowed cores; "none"
   std::string image;
   std::vector<VolumeMount> volumes;
   std::vector<InitializerStep> initializers;

@@ -10,9 +10,12 @@ namespace viaduct::model {
 
 std::string_view to_string(MpiImplementation implementation) {
   switch (implementation) {
-    case MpiImplementation::open_mpi: return "OpenMPI";
-    case MpiImplementation::intel: return "Intel";
-    case MpiImplementation::mpich: return "MPICH";
+    case MpiImplementation::open_mpi:
+      return "OpenMPI";
+    case MpiImplementation::intel:
+      return "Intel";
+    case MpiImplementation::mpich:
+      return "MPICH";
   }
   return "";
 }
@@ -25,29 +28,37 @@ std::optional<MpiImplementation> parse_mpi_implementation(std::string_view text)
 
 std::string_view to_string(PolicyKind kind) {
   switch (kind) {
-    case PolicyKind::none: return "none";
-    case PolicyKind::mpi: return "mpi";
-    case PolicyKind::torch: return "torch";
-    case PolicyKind::jax: return "jax";
-    case PolicyKind::xgboost: return "xgboost";
-    case PolicyKind::flux: return "flux";
+    case PolicyKind::none:
+      return "none";
+    case PolicyKind::mpi:
+      return "mpi";
+    case PolicyKind::torch:
+      return "torch";
+    case PolicyKind::jax:
+      return "jax";
+    case PolicyKind::xgboost:
+      return "xgboost";
+    case PolicyKind::flux:
+      return "flux";
   }
   return "";
 }
 
 const Container* ReplicatedJob::container(std::string_view container_name) const {
-  const auto found = std::find_if(containers.begin(), containers.end(), [&](const Container& c) { return c.name == container_name; });
+  const auto found =
+      std::find_if(containers.begin(), containers.end(), [&](const Container& c) { return c.name == container_name; });
   return found == containers.end() ? nullptr : &*found;
 }
 
 const ReplicatedJob* JobTemplate::job(std::string_view name) const {
-  const auto found = std::find_if(replicated_jobs.begin(), replicated_jobs.end(), [&](const ReplicatedJob& j) { return j.name == name; });
+  const auto found = std::find_if(replicated_jobs.begin(), replicated_jobs.end(),
+                                  [&](const ReplicatedJob& j) { return j.name == name; });
   return found == replicated_jobs.end() ? nullptr : &*found;
 }
 
 const ReplicatedJob* JobTemplate::job_with_ancestor(std::string_view ancestor) const {
-  const auto found =
-      std::find_if(replicated_jobs.begin(), replicated_jobs.end(), [&](const ReplicatedJob& j) { return j.ancestor == ancestor; });
+  const auto found = std::find_if(replicated_jobs.begin(), replicated_jobs.end(),
+                                  [&](const ReplicatedJob& j) { return j.ancestor == ancestor; });
   return found == replicated_jobs.end() ? nullptr : &*found;
 }
 
@@ -57,7 +68,8 @@ constexpr std::string_view ancestor_label = "trainer.kubeflow.org/trainjob-ances
 
 MpiPolicy read_mpi(ObjectReader& reader) {
   MpiPolicy mpi;
-  mpi.num_proc_per_node = reader.int32("numProcPerNode", 1, "NumProcPerNode in mpiPolicy must be >= 1").value_or(mpi.num_proc_per_node);
+  mpi.num_proc_per_node =
+      reader.int32("numProcPerNode", 1, "NumProcPerNode in mpiPolicy must be >= 1").value_or(mpi.num_proc_per_node);
   mpi.ssh_auth_mount_path = reader.string("sshAuthMountPath").value_or(mpi.ssh_auth_mount_path);
   mpi.run_launcher_as_node = reader.boolean("runLauncherAsNode").value_or(false);
   check_length(reader, "sshAuthMountPath", mpi.ssh_auth_mount_path, 4096);
@@ -66,7 +78,8 @@ MpiPolicy read_mpi(ObjectReader& reader) {
     mpi.implementation = *implementation;
   } else {
     const auto near = nearest(name, {"OpenMPI", "Intel", "MPICH"});
-    reader.error("mpiImplementation", str("Unsupported value: \"", name, "\": supported values: \"OpenMPI\", \"Intel\", \"MPICH\""),
+    reader.error("mpiImplementation",
+                 str("Unsupported value: \"", name, "\": supported values: \"OpenMPI\", \"Intel\", \"MPICH\""),
                  near ? str("did you mean ", *near, "?") : "");
   }
   return mpi;
@@ -98,14 +111,16 @@ MlPolicy read_ml_policy(ObjectReader& reader) {
   const auto source = [&](std::string_view key, PolicyKind kind, const std::function<void(ObjectReader&)>& read) {
     if (!reader.object(key, read)) return;
     policy.kind = kind;
-    if (++sources == 2) reader.error(key, "Only one of the policy can be configured", "keep one of mpi, torch, jax, xgboost, flux");
+    if (++sources == 2)
+      reader.error(key, "Only one of the policy can be configured", "keep one of mpi, torch, jax, xgboost, flux");
   };
   source("mpi", PolicyKind::mpi, [&](ObjectReader& mpi) { policy.mpi = read_mpi(mpi); });
   source("torch", PolicyKind::torch, check_torch);
   source("jax", PolicyKind::jax, [](ObjectReader&) {});
   source("xgboost", PolicyKind::xgboost, [](ObjectReader&) {});
   source("flux", PolicyKind::flux, [&](ObjectReader& flux) {
-    policy.flux_num_proc_per_node = flux.int32("numProcPerNode", 1, "NumProcPerNode in fluxPolicy must be >= 1").value_or(1);
+    policy.flux_num_proc_per_node =
+        flux.int32("numProcPerNode", 1, "NumProcPerNode in fluxPolicy must be >= 1").value_or(1);
   });
   return policy;
 }
@@ -145,7 +160,8 @@ void read_pod(ObjectReader& pod, ReplicatedJob& job) {
     std::set<std::string> names;
     pod.objects(key, [&](ObjectReader& reader) {
       list.push_back(read_container(reader));
-      if (!names.insert(list.back().name).second) reader.error("name", str("Duplicate value: \"", list.back().name, "\""));
+      if (!names.insert(list.back().name).second)
+        reader.error("name", str("Duplicate value: \"", list.back().name, "\""));
       accept_everything(reader);
     });
   };

@@ -27,7 +27,8 @@ bool is_domain_prefixed_path(std::string_view text) {
   const auto slash = text.find('/');
   if (slash == std::string_view::npos || slash + 1 == text.size()) return false;
   for (const auto& label : split(text.substr(0, slash), '.')) {
-    const bool fits = !label.empty() && label.size() <= 63 && is_lower_alnum(label.front()) && is_lower_alnum(label.back()) &&
+    const bool fits = !label.empty() && label.size() <= 63 && is_lower_alnum(label.front()) &&
+                      is_lower_alnum(label.back()) &&
                       std::all_of(label.begin(), label.end(), [](char c) { return is_lower_alnum(c) || c == '-'; });
     if (!fits) return false;
   }
@@ -38,7 +39,9 @@ bool is_domain_prefixed_path(std::string_view text) {
 
 bool is_storage_uri(std::string_view uri) {
   const auto colon = uri.find("://");
-  if (colon == std::string_view::npos || colon == 0 || colon + 3 == uri.size() || std::isalpha(static_cast<unsigned char>(uri[0])) == 0) return false;
+  if (colon == std::string_view::npos || colon == 0 || colon + 3 == uri.size() ||
+      std::isalpha(static_cast<unsigned char>(uri[0])) == 0)
+    return false;
   return std::all_of(uri.begin(), uri.begin() + static_cast<std::ptrdiff_t>(colon),
                      [](char c) { return is_alnum(c) || c == '+' || c == '.' || c == '-'; });
 }
@@ -50,7 +53,8 @@ void check_name(ObjectReader& object, const ObjectMeta& metadata) {
   if (!is_dns_1035_label(metadata.name))
     object.context().error(mark, "metadata.name", "metadata.name must match RFC 1035 DNS label format",
                            "lower case letters, digits and '-'; begins with a letter, ends with a letter or digit");
-  if (metadata.name.size() > 63) object.context().error(mark, "metadata.name", "metadata.name must be no more than 63 characters");
+  if (metadata.name.size() > 63)
+    object.context().error(mark, "metadata.name", "metadata.name must be no more than 63 characters");
 }
 
 RuntimeRef read_runtime_ref(ObjectReader& spec) {
@@ -64,7 +68,8 @@ RuntimeRef read_runtime_ref(ObjectReader& spec) {
     check_length(reader, "apiGroup", ref.api_group, 253);
     check_length(reader, "kind", ref.kind, 253);
     if (ref.api_group != api_group || (ref.kind != "ClusterTrainingRuntime" && ref.kind != "TrainingRuntime"))
-      reader.error_here(str("unsupported runtime: ", ref.kind, ".", ref.api_group), "kind is ClusterTrainingRuntime or TrainingRuntime");
+      reader.error_here(str("unsupported runtime: ", ref.kind, ".", ref.api_group),
+                        "kind is ClusterTrainingRuntime or TrainingRuntime");
   });
   if (!there) spec.required("runtimeRef", "add runtimeRef: {name: mpi}");
   return ref;
@@ -116,7 +121,8 @@ void check_metadata_patch(ObjectReader& object) {
 }
 
 // A list whose items have a name of their own; `read` may look at more of an item.
-void check_named_list(ObjectReader& object, std::string_view key, std::size_t most, const std::function<void(ObjectReader&, const std::string&)>& read) {
+void check_named_list(ObjectReader& object, std::string_view key, std::size_t most,
+                      const std::function<void(ObjectReader&, const std::string&)>& read) {
   std::size_t count = 0;
   std::set<std::string> names;
   object.objects(key, [&](ObjectReader& item) {
@@ -151,8 +157,10 @@ void check_pod_patch(ObjectReader& pod) {
   check_named_list(pod, "volumes", 128, accept_everything);
   check_named_list(pod, "imagePullSecrets", 64, accept_everything);
   check_named_list(pod, "schedulingGates", 16, accept_everything);
-  pod.integer("terminationGracePeriodSeconds", 0, std::numeric_limits<std::int64_t>::max(), "should be greater than or equal to 0");
-  if (const Value* tolerations = pod.any("tolerations")) check_items(pod, "tolerations", tolerations->items().size(), 128);
+  pod.integer("terminationGracePeriodSeconds", 0, std::numeric_limits<std::int64_t>::max(),
+              "should be greater than or equal to 0");
+  if (const Value* tolerations = pod.any("tolerations"))
+    check_items(pod, "tolerations", tolerations->items().size(), 128);
   for (const auto* key : {"securityContext", "nodeSelector", "affinity"}) pod.ignore(key);
 }
 
@@ -182,7 +190,8 @@ std::vector<RuntimePatch> read_patches(ObjectReader& spec) {
     reader.ignore("time");
     check_not_empty(reader, "manager");
     check_length(reader, "manager", patch.manager, 253);
-    if (!managers.insert(patch.manager).second) reader.error("manager", str("Duplicate value: \"", patch.manager, "\""));
+    if (!managers.insert(patch.manager).second)
+      reader.error("manager", str("Duplicate value: \"", patch.manager, "\""));
     if (!patch.manager.empty() && !is_domain_prefixed_path(patch.manager))
       reader.error("manager", "must be a domain-prefixed path (such as \"acme.io/foo\")");
     reader.object("trainingRuntimeSpec", [&](ObjectReader& runtime_spec) {
@@ -206,11 +215,12 @@ void read_spec(ObjectReader& spec, TrainJob& job) {
   job.has_trainer = spec.object("trainer", [&](ObjectReader& trainer) { job.trainer = read_trainer(trainer); });
   job.runtime_patches = read_patches(spec);
   job.suspend = spec.boolean("suspend").value_or(false);
-  job.active_deadline_seconds =
-      spec.integer("activeDeadlineSeconds", 1, std::numeric_limits<std::int64_t>::max(), "should be greater than or equal to 1");
+  job.active_deadline_seconds = spec.integer("activeDeadlineSeconds", 1, std::numeric_limits<std::int64_t>::max(),
+                                             "should be greater than or equal to 1");
   job.managed_by = spec.string("managedBy").value_or(job.managed_by);
   if (job.managed_by != "trainer.kubeflow.org/trainjob-controller" && job.managed_by != "kueue.x-k8s.io/multikueue")
-    spec.error("managedBy", "ManagedBy must be trainer.kubeflow.org/trainjob-controller or kueue.x-k8s.io/multikueue if set");
+    spec.error("managedBy",
+               "ManagedBy must be trainer.kubeflow.org/trainjob-controller or kueue.x-k8s.io/multikueue if set");
 }
 
 }  // namespace

@@ -32,14 +32,14 @@ struct Trainer {
   std::optional<std::vector<std::string>> command;
   std::optional<std::vector<std::string>> args;
   std::vector<EnvVar> env;
-  std::optional<std::int32_t> num_nodes;          // >= 0
+  std::optional<std::int32_t> num_nodes;  // >= 0
   std::optional<ResourceRequirements> resources_per_node;
   std::optional<std::int32_t> num_proc_per_node;  // >= 1
 };
 
 // spec.runtimePatches[]: changes to the runtime's template by one manager.
 struct RuntimePatch {
-  std::string manager;  // "acme.io/foo"
+  std::string manager;   // "acme.io/foo"
   Value template_patch;  // trainingRuntimeSpec.template, as it stands; null when none
 };
 

@@ -50,7 +50,8 @@ LocalCpus::LocalCpus() : machine_(std::make_unique<Machine>()) {
   const hwloc_topology_t topology = machine_->topology.get();
   const Bitmap rest(hwloc_bitmap_dup(hwloc_topology_get_allowed_cpuset(topology)));
   const Bitmap bound(hwloc_bitmap_alloc());
-  if (hwloc_get_cpubind(topology, bound.get(), HWLOC_CPUBIND_PROCESS) == 0) hwloc_bitmap_and(rest.get(), rest.get(), bound.get());
+  if (hwloc_get_cpubind(topology, bound.get(), HWLOC_CPUBIND_PROCESS) == 0)
+    hwloc_bitmap_and(rest.get(), rest.get(), bound.get());
   const Bitmap usable(hwloc_bitmap_alloc());
   for (hwloc_obj_t core = nullptr; (core = hwloc_get_next_obj_by_type(topology, HWLOC_OBJ_CORE, core)) != nullptr;) {
     hwloc_bitmap_and(usable.get(), core->cpuset, rest.get());

@@ -42,9 +42,9 @@ JobRecord full_record() {
 
 JobRecord least_record() {
   JobRecord record;
-  record.name = std::string("a");
-  record.uid = std::string("u");
-  record.backend = std::string("local");
+  record.name = "a";
+  record.uid = "u";
+  record.backend = "local";
   return record;
 }
 
