@@ -17,8 +17,8 @@ struct OutputSink {
   // A line without its newline; no rank means the text is mpirun's own.
   std::function<void(std::optional<int> rank, std::string_view line)> line;
   // What `viaduct-agent exec` reports; may be empty: then the reports are dropped.
-  std::function<void(const RankHello& hello)> hello;
-  std::function<void(const RankEnd& end)> end;
+  std::function<void(const RankHello& hello)> hello = nullptr;
+  std::function<void(const RankEnd& end)> end = nullptr;
 };
 
 // Splits one output stream of mpirun into whole lines with their rank. One object per stream, one thread.

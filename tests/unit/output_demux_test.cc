@@ -136,3 +136,28 @@ TEST_CASE("rank report: a greeting is read as it was written, and nothing else i
     CHECK(!parse_hello(bad));
   }
 }
+
+TEST_CASE("rank report: a bad end is read as it was written, and nothing else is taken for one") {
+  for (const RankEnd& end : {RankEnd{3, 7, 0}, RankEnd{0, 0, 11}}) {
+    const std::string line = format_end(end);
+    CHECK(line.back() == '\n');
+    CHECK(parse_end(trim(line)) == end);
+  }
+  for (const auto* bad : {"\x1eviaduct rank=1", "\x1eviaduct rank=1 exit=", "\x1eviaduct rank=1 exit=7 signal=9",
+                          "\x1eviaduct rank=-1 exit=7", "viaduct rank=1 exit=7", "\x1eviaduct rank=1 exit=7 more"})
+    CHECK(!parse_end(bad));
+}
+
+TEST_CASE("output demux: the report of a bad end is no output, and counts only from its own rank") {
+  std::vector<std::string> seen;
+  const OutputSink sink = {
+      .line = [&](std::optional<int> rank,
+                  std::string_view line) { seen.push_back(str("line ", rank.value_or(-1), " ", line)); },
+      .hello = nullptr,
+      .end = [&](const RankEnd& end) { seen.push_back(str("end ", end.rank, " ", end.exit_code)); }};
+  OutputDemux demux({"<", ">"}, 2);
+  demux.feed(str("<1>", format_end({1, 7, 0}), "<0>", format_end({1, 7, 0})), sink);
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0] == "end 1 7");
+  CHECK(seen[1].starts_with("line 0 "));
+}
