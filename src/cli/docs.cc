@@ -38,7 +38,7 @@ std::string synopsis(const CLI::App& command) {
   for (const CLI::Option* option : command.get_options()) {
     if (option->get_positional()) out += str(" ", option->get_name(true), option->get_expected_max() > 1 ? "..." : "");
   }
-  return " [OPTION...]" + out;
+  return "[OPTION...]" + out;
 }
 
 std::string option_names(const CLI::Option& option) {
@@ -66,7 +66,7 @@ std::string man_page(const CLI::App& app, const CLI::App& command, const std::st
   const auto commands = visible_commands(command);
   const std::string invocation = &app == &command ? app.get_name() : str(app.get_name(), " ", command.get_name());
   out += str(".SH SYNOPSIS\n.B ", roff(invocation), "\n",
-             roff(commands.empty() ? synopsis(command) : " COMMAND [OPTION...]"), "\n");
+             roff(commands.empty() ? synopsis(command) : "COMMAND [OPTION...]"), "\n");
   if (!command.get_footer().empty()) out += str(".SH DESCRIPTION\n", roff(command.get_footer()), "\n");
   out += str(".SH OPTIONS\n", options_section(command));
   if (!commands.empty()) {

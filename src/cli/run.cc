@@ -86,9 +86,9 @@ void add_run(CLI::App& app, Chosen& chosen) {
   command->add_flag("-q,--quiet", args->quiet, "Print what the ranks print, and nothing else but failures");
   command->add_flag("--no-labels", args->no_labels, "Don't put [rank] before each line");
   command->footer(
-      "Exits with the program's exit code, or 128+S when signal S ended it. Ctrl-C ends the run: the ranks get SIGTERM "
-      "and, "
-      "after the runtime's terminationGracePeriodSeconds (10 when not set), SIGKILL; a second Ctrl-C kills at once.");
+      "Exits with the program's exit code, or 128+S when signal S ended it. Ctrl-C ends the run: the ranks\n"
+      "get SIGTERM and, after the runtime's terminationGracePeriodSeconds (10 when not set), SIGKILL; a\n"
+      "second Ctrl-C kills at once.");
   command->callback([args, &chosen] { chosen = [args](Context& context) { return run(context, *args); }; });
 }
 
