@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,6 +23,19 @@ Pipe make_pipe() {
 }
 
 void write_all(int fd, std::string_view bytes) {
+  if (!write_to_reader(fd, bytes)) throw Error::from_errno("write", errno);
+}
+
+// A terminal that is gone doesn't say any more that it was one; but it still is a character device.
+static bool is_character_device(int fd) {
+  struct stat status{};
+  const int error = errno;
+  const bool is = ::fstat(fd, &status) == 0 && S_ISCHR(status.st_mode);
+  errno = error;
+  return is;
+}
+
+bool write_to_reader(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written >= 0) {
@@ -29,10 +43,13 @@ void write_all(int fd, std::string_view bytes) {
     } else if (errno == EAGAIN) {
       pollfd ready{fd, POLLOUT, 0};
       ::poll(&ready, 1, -1);
+    } else if (errno == EPIPE || (errno == EIO && is_character_device(fd))) {
+      return false;
     } else if (errno != EINTR) {
       throw Error::from_errno("write", errno);
     }
   }
+  return true;
 }
 
 std::pair<std::string, bool> read_some(int fd, std::size_t most) {

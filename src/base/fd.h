@@ -36,6 +36,8 @@ Pipe make_pipe();  // close-on-exec; throws Error
 
 // Writes everything or throws Error; retries on EINTR and waits on EAGAIN.
 void write_all(int fd, std::string_view bytes);
+// As write_all, but false when nobody is there to read it: the pipe's reader or the terminal is gone.
+bool write_to_reader(int fd, std::string_view bytes);
 
 // Reads up to `most` bytes. "" at the end; nothing-yet on a non-blocking descriptor gives `false` in `.second`.
 std::pair<std::string, bool> read_some(int fd, std::size_t most = 65536);

@@ -24,7 +24,7 @@ constexpr int tick_ms = 1000;  // requests are looked at this often even when no
 sigset_t supervisor_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) sigaddset(&set, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1}) sigaddset(&set, signal);
   return set;
 }
 
@@ -109,7 +109,9 @@ class Supervision {
     while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       any = true;
       if (info.ssi_signo == SIGUSR1) continue;
-      if (requests_.cancel && record_.phase == Phase::stopping) backend_.stop(record_);  // asked again: no more grace
+      const bool again = requests_.cancel && record_.phase == Phase::stopping;
+      if (again && info.ssi_signo == SIGPIPE) continue;  // nobody asked: a second stream has lost its reader
+      if (again) backend_.stop(record_);                 // asked again: no more grace
       requests_.cancel = true;
       requests_.cancel_exit_code = 128 + static_cast<std::int32_t>(info.ssi_signo);
     }

@@ -18,8 +18,9 @@ class Watcher {
 };
 
 // Drives one job from where it stands until it is final or suspended: observe, decide, act, write down, wait. Takes
-// SIGINT, SIGTERM and SIGHUP as a request to cancel (the second one ends the grace) and SIGUSR1 as "look at the
-// requests", from a signalfd, so these must be blocked in the process; the second, third … attempt included.
+// SIGINT, SIGTERM and SIGHUP as a request to cancel (the second one ends the grace), SIGPIPE likewise, for nobody sees
+// the run any more (but it never ends the grace), and SIGUSR1 as "look at the requests", from a signalfd, so these must
+// be blocked in the process; the second, third … attempt included.
 // Throws Error (conflict) when another process runs this attempt already.
 model::JobRecord supervise(const std::string& name, const JobStore& store, Backend& backend, const Clock& clock,
                            Watcher& watcher);

@@ -66,7 +66,7 @@ int submit(Context& context, const SubmitArgs& args) {
 class ReadyWatcher : public bridge::Watcher {
  public:
   void on_record(const model::JobRecord&) override {
-    if (!told_) write_all(STDOUT_FILENO, "r");
+    if (!told_) write_to_reader(STDOUT_FILENO, "r");
     told_ = true;
   }
 

@@ -22,23 +22,28 @@ int Terminal::width() const {
 
 void Terminal::out(std::string_view text) {
   clear_status();
-  write_all(STDOUT_FILENO, text);
+  write(STDOUT_FILENO, text);
 }
 
 void Terminal::err(std::string_view text) {
   clear_status();
-  write_all(STDERR_FILENO, text);
+  write(STDERR_FILENO, text);
 }
 
 void Terminal::show_status(const std::string& line) {
   if (!err_is_terminal_) return;
-  write_all(STDERR_FILENO, str("\r\033[K", std::string_view(line).substr(0, static_cast<std::size_t>(width() - 1))));
+  write(STDERR_FILENO, str("\r\033[K", std::string_view(line).substr(0, static_cast<std::size_t>(width() - 1))));
   status_shown_ = true;
 }
 
 void Terminal::clear_status() {
-  if (status_shown_) write_all(STDERR_FILENO, "\r\033[K");
+  if (status_shown_) write(STDERR_FILENO, "\r\033[K");
   status_shown_ = false;
+}
+
+void Terminal::write(int fd, std::string_view text) {
+  bool& gone = fd == STDOUT_FILENO ? out_is_gone_ : err_is_gone_;
+  gone = gone || !write_to_reader(fd, text);
 }
 
 std::string paint(bool colour, std::string_view code, std::string_view text) {

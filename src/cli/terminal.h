@@ -25,10 +25,15 @@ class Terminal {
   void clear_status();
 
  private:
+  // What nobody is there to read is dropped: who supervises a run is told by a signal, SIGHUP or SIGPIPE.
+  void write(int fd, std::string_view text);
+
   bool out_is_terminal_;
   bool err_is_terminal_;
   bool colour_;
   bool status_shown_ = false;
+  bool out_is_gone_ = false;
+  bool err_is_gone_ = false;
 };
 
 std::string paint(bool colour, std::string_view code, std::string_view text);

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <optional>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -19,6 +20,8 @@
 
 namespace viaduct::launcher {
 namespace {
+
+constexpr std::chrono::milliseconds leftover_grace(1000);  // for what the program left behind
 
 void bind_rank(const ExecOptions& options, const RankIdentity& identity, Environment& environment, std::string& cpus) {
   const topology::LocalCpus machine;
@@ -58,11 +61,21 @@ void restore_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-// Becomes the parent of the rank's program: hands signals on to it, reports a bad end to `launch`, and ends as it did.
+// How that child ended, if it has. Collects the other children that have ended too.
+std::optional<int> end_of(pid_t child) {
+  int status = 0;
+  for (pid_t ended = 0; (ended = ::waitpid(-1, &status, WNOHANG)) > 0;)
+    if (ended == child) return status;
+  return std::nullopt;
+}
+
+// Becomes the parent of the rank's program: hands signals on to it, reports a bad end to `launch`, ends what it left
+// behind (which may hold the MPI launcher's pipes and sockets open, and so keep it waiting), and ends as it did.
 void stay_beside(const RankIdentity& identity) {
   sigset_t all;
   sigfillset(&all);
   ::sigprocmask(SIG_BLOCK, &all, nullptr);
+  become_subreaper();
   const pid_t self = ::getpid();
   const pid_t program = ::fork();
   if (program < 0) throw Error::from_errno("fork", errno);
@@ -79,12 +92,13 @@ void stay_beside(const RankIdentity& identity) {
       ::kill(program, signal);
       continue;
     }
-    int status = 0;
-    if (::waitpid(program, &status, WNOHANG) != program || !(WIFEXITED(status) || WIFSIGNALED(status))) continue;
-    const RankEnd end = {identity.rank, WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-                         WIFSIGNALED(status) ? WTERMSIG(status) : 0};
-    if (end.exit_code == 0 && end.signal == 0) ::_exit(0);
-    write_all(STDERR_FILENO, format_end(end));
+    const auto status = end_of(program);
+    if (!status) continue;
+    const RankEnd end = {identity.rank, WIFEXITED(*status) ? WEXITSTATUS(*status) : 0,
+                         WIFSIGNALED(*status) ? WTERMSIG(*status) : 0};
+    const bool bad = end.exit_code != 0 || end.signal != 0;
+    if (bad) write_all(STDERR_FILENO, format_end(end));
+    end_descendants(SIGTERM, leftover_grace);
     if (end.signal != 0) {
       const rlimit no_core{};  // the program has left one, where that is wished for
       ::setrlimit(RLIMIT_CORE, &no_core);

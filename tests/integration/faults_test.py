@@ -42,9 +42,8 @@ class Case(support.Case):
         return mpirun.pid
 
     def ranks_of(self, viaduct):
-        """The pids of the ranks' programs, in no order."""
-        below = support.descendants(self.mpirun_of(viaduct))
-        return [p.pid for p in below if p.name == "sleep" or "up.$RANK" in " ".join(support.arguments(p.pid))]
+        """The pids of the ranks' programs, or their children, in no order."""
+        return [p.pid for p in support.descendants(self.mpirun_of(viaduct)) if p.name == "sleep"]
 
     def assert_lost(self, name):
         self.wait_until_nothing_left()
@@ -177,7 +176,7 @@ class Stops(Case):
         self.wait_for_ranks("deaf")
         run.send_signal(signal.SIGTERM)
         wait_until("it is stopping", lambda: self.record("deaf")["phase"] == "Stopping")
-        self.assertEqual(len(self.ranks_of(run.pid)) >= 2, True)
+        self.assertEqual(len(self.ranks_of(run.pid)), 2)
         self.end(run, code=143)
         self.assert_nothing_left()
         self.assertEqual(self.status("deaf"), ("Cancelled", "Cancelled"))
@@ -210,11 +209,13 @@ class Stops(Case):
         self.assertEqual(self.status("early"), ("Cancelled", "Cancelled"))
 
     def test_what_a_rank_left_behind(self):
-        scripts = {"in-the-background": 'sleep 301 & touch "$DIR/up.$RANK"',
-                   "in-a-session-of-its-own": 'setsid sleep 302 > /dev/null 2>&1 & touch "$DIR/up.$RANK"',
-                   "that-ignores-term": '(trap "" TERM; setsid sleep 303 &) ; touch "$DIR/up.$RANK"'}
+        # Open MPI waits for those that hold a rank's output open, so there they don't.
+        scripts = {"in-the-background": "sleep 301 &", "in-a-session-of-its-own": "setsid sleep 302 &",
+                   "that-ignores-term": '(trap "" TERM; setsid sleep 303 &)'}
         for runtime in RUNTIMES:
             for name, script in scripts.items():
+                if runtime == "mpi":
+                    script = "exec > /dev/null 2>&1; " + script
                 with self.subTest(f"{runtime} {name}"):
                     self.viaduct("run", self.job(f"{runtime}-{name}", script, ranks=2, runtime=runtime))
                     self.assert_nothing_left()
@@ -238,6 +239,17 @@ class Stops(Case):
         self.end(run, code=143)
         self.assert_nothing_left()
         self.assertEqual(self.status("own"), ("Cancelled", "Cancelled"))
+
+
+    def test_the_reader_of_the_output_goes_away(self):
+        job = self.job("piped", 'while :; do echo $RANK; sleep 0.01; done', ranks=2)
+        run = self.start("run", job)
+        run.stdout.readline()
+        run.stdout.close()
+        run.stdout = None
+        self.end(run, code=128 + signal.SIGPIPE)
+        self.assert_nothing_left()
+        self.assertEqual(self.status("piped"), ("Cancelled", "Cancelled"))
 
 
 class AtOnce(Case):

@@ -60,15 +60,10 @@ inside viaduct --version
 inside viaduct --help
 inside viaduct-agent --version
 inside viaduct plan /usr/share/viaduct/examples/pi/trainjob.yaml
-test -s "$root/usr/share/man/man1/viaduct.1.gz"
-for page in "$root"/usr/share/man/man1/viaduct*.1.gz; do
-  test "$(man --warnings --local-file "$page" 2>&1 > /dev/null)" = ""
+for file in man/man1/viaduct.1.gz bash-completion/completions/viaduct zsh/site-functions/_viaduct \
+  fish/vendor_completions.d/viaduct.fish doc/viaduct/LICENSE doc/viaduct/README.md; do
+  test -s "$root/usr/share/$file"
 done
-bash -n "$root/usr/share/bash-completion/completions/viaduct"
-zsh -n "$root/usr/share/zsh/site-functions/_viaduct"
-fish --no-execute "$root/usr/share/fish/vendor_completions.d/viaduct.fish"
-test -s "$root/usr/share/doc/viaduct/LICENSE"
-test -s "$root/usr/share/doc/viaduct/README.md"
 
 # viaduct-agent is one static file: it runs where there is nothing else.
 mkdir "$work/nothing"
