@@ -1,7 +1,8 @@
 # What Viaduct builds with. scripts/install-packages build installs all of it but the static hwloc.
 find_package(nlohmann_json 3.9 REQUIRED)
-find_package(yaml-cpp 0.7 REQUIRED)
 find_package(CLI11 2 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(libyaml REQUIRED IMPORTED_TARGET yaml-0.1>=0.2.5)
 
 # hwloc for viaduct-agent is static and without its udev, XML and GPU back ends (Debian's libhwloc.a needs a static
 # libudev, which does not exist). scripts/static-deps builds it from Debian's source package into a cache.

@@ -23,7 +23,7 @@ MAY_INCLUDE = {
 # Third-party headers, by how they begin, and the folders that may include them.
 THIRD_PARTY = {
     "nlohmann/": "base",
-    "yaml-cpp/": "base",
+    "yaml.h": "base",
     "fmt/": "base",
     "spdlog/": "base",
     "hwloc": "topology",

@@ -240,6 +240,19 @@ TEST_CASE("yaml: a duplicate key is an error at the second one") {
   CHECK(errors_of(many + "key99: 1\n").find("duplicate key \"key99\"") != std::string::npos);
 }
 
+TEST_CASE("yaml: what YAML 1.1 takes for the end of a line or for a key is refused") {
+  CHECK(errors_of("a: x\u0085b: 1\n").find("job.yaml:1:5: error: the character \\u0085 is text here") == 0);
+  CHECK(errors_of("a: 1\n# \u2028b: 1\n").find("job.yaml:2:3: error: ") == 0);
+  CHECK(errors_of("a: \"\u2029\"\n").find("job.yaml:1:5: error: ") == 0);
+  CHECK(errors_of("a: 1\n---\n\uFEFFb: 1\n").find("job.yaml:3:1: error: ") == 0);
+  CHECK(value_of("\"\\u0085\\u2028\"").text() == "\u0085\u2028");
+  CHECK(errors_of("{?x: 1}").find("job.yaml:1:3: error: a ? right before a text") == 0);
+  CHECK(errors_of("[?x]").find("job.yaml:1:3: error: a ? right before a text") == 0);
+  CHECK(errors_of("a: what?").empty());
+  CHECK(errors_of("{a: what?,b: [c?, ?]}").find("a key must be text") != std::string::npos);
+  CHECK(errors_of("? a\n: 1\nb?: 2\n").empty());
+}
+
 TEST_CASE("yaml: a key must be text") {
   CHECK(errors_of("[a]: 1").find("a key must be text") != std::string::npos);
   CHECK(errors_of("{a: b}: 1").find("a key must be text") != std::string::npos);
@@ -254,6 +267,10 @@ TEST_CASE("yaml: merge keys and tags that make objects are refused") {
   CHECK(errors_of("a: !!python/object:os.system x").find("is not supported") != std::string::npos);
   CHECK(errors_of("a: !custom {x: 1}").find("job.yaml:1:4: error: the tag !custom is not supported") == 0);
   CHECK(errors_of("a: !!binary aGk=").find("is not supported") != std::string::npos);
+  CHECK(errors_of("a: !!map x").find("is not supported") != std::string::npos);
+  CHECK(errors_of("a: &x ! 12").empty());
+  CHECK(value_of("&x ! 12").kind() == Value::Kind::string);
+  CHECK(value_of("&x 12").kind() == Value::Kind::integer);
 }
 
 TEST_CASE("yaml: an unknown escape is refused") {
@@ -325,6 +342,8 @@ TEST_CASE("yaml: a value that is left out has the place of its key or its dash")
   CHECK(place(*yaml.root().find("c")) == "3:4");
   CHECK(place(yaml.root().find("list")->items()[0]) == "5:3");
   CHECK(place(yaml.root().find("list")->items()[2]) == "7:3");
+  CHECK(place(parsed("a:\n- # nothing\n- &x\n").root().find("a")->items()[0]) == "2:1");
+  CHECK(place(parsed("\xEF\xBB\xBF-\n").root().items()[0]) == "1:1");
   CHECK(place(*yaml.root().find("end")->find("e")) == "8:7");
   CHECK(place(*yaml.root().find("end")->find("f")) == "8:12");
 }
@@ -382,6 +401,8 @@ TEST_CASE("yaml: an alias to nothing or into itself is refused") {
   CHECK(errors_of("a: *nothing").find("job.yaml:1:4: error: ") == 0);
   CHECK(errors_of("a: &a [1, *a]").find("job.yaml:1:11: error: ") == 0);
   CHECK(errors_of("--- &a x\n--- [*a]\n").find("job.yaml:2:") == 0);
+  CHECK(parsed("[&a x, &a y, *a]").root().items()[2].text() == "y");
+  CHECK(parsed("&a [&a x, *a]").root().items()[1].text() == "x");
 }
 
 TEST_CASE("yaml: aliases that multiply are refused quickly") {
@@ -447,6 +468,36 @@ TEST_CASE("yaml: what is not YAML is refused with its place") {
     CHECK(yaml.diagnostics.error_count() == 1);
     CHECK(yaml.errors().find("job.yaml:") == 0);
     CHECK(yaml.errors().find(": error: not valid YAML") != std::string::npos);
+  }
+}
+
+TEST_CASE("yaml: what is not YAML is refused in words that help") {
+  const auto error = [](std::string text) { return parsed(std::move(text)).diagnostics.all().at(0); };
+  const auto place_and_reason = [&](std::string text) {
+    const auto diagnostic = error(std::move(text));
+    return str(diagnostic.mark.line, ":", diagnostic.mark.column, " ", diagnostic.message);
+  };
+  CHECK(place_and_reason("a: 1\né: \"x\ny\n") == "2:5 not valid YAML: the quote is not closed");
+  CHECK(place_and_reason("a: [1,\n  2\n") == "1:4 not valid YAML: the [ is not closed");
+  CHECK(place_and_reason("a: {b: [1}\n") == "1:10 not valid YAML: expected , or ] in the list that begins at 1:8");
+  CHECK(place_and_reason("a:\n\tb: 1\n") == "2:1 not valid YAML: a tab can't indent; use blanks");
+  CHECK(place_and_reason("a: @x\n") == "1:4 not valid YAML: a text can't begin with @; put it in quotes");
+  CHECK(place_and_reason("a: 1\nb\nc: 2\n") == "2:1 not valid YAML: expected a : behind the key");
+  CHECK(place_and_reason("a: *b\n") == "1:4 not valid YAML: no anchor &b stands before this alias");
+  CHECK(place_and_reason("a: 1\r\nb: é: c\r\n").find("2:6 not valid YAML: a : is not allowed here") == 0);
+  CHECK(place_and_reason("a: 1\n...\nb: 2\n").find("3:1 not valid YAML: something follows") == 0);
+}
+
+TEST_CASE("yaml: a large text is read quickly, whatever it is made of") {
+  constexpr std::size_t size = 1 << 18;
+  for (const char* piece :
+       {"- \n", "- é\n", "? \n", "x, ", "&a é, ", "- &a\n", "-\r\n", "é ", "{}, ", "''\n", "[a: ],"}) {
+    std::string text = std::string(piece).find(',') == std::string::npos ? "" : "[";
+    while (text.size() < size) text += piece;
+    INFO(piece);
+    const auto start = std::chrono::steady_clock::now();
+    parsed(text + (text[0] == '[' ? "]" : ""));
+    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));  // sanitizers are slow
   }
 }
 
