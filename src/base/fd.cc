@@ -28,7 +28,7 @@ void write_all(int fd, std::string_view bytes) {
 
 // A terminal that is gone doesn't say any more that it was one; but it still is a character device.
 static bool is_character_device(int fd) {
-  struct stat status{};
+  struct stat status {};
   const int error = errno;
   const bool is = ::fstat(fd, &status) == 0 && S_ISCHR(status.st_mode);
   errno = error;

@@ -17,6 +17,7 @@ NOBODY = 54321  # in no passwd file
 SHOW = """
 #include <stdio.h>
 #include <stdlib.h>
+#include <initializer_list>
 int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) printf("%s\\n", argv[i]);
   for (const char* name : {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "NODE_RANK", "CROSS_SIZE", "MASTER_ADDR", "MASTER_PORT"})
@@ -130,8 +131,8 @@ class Launch(support.Case):
     def test_it_runs_a_plan_alone(self):
         job = self.write("job.json", trainjob("alone", ["/bin/sh", "-c", "echo rank $RANK; exit $RANK"], ranks=2))
         plan = self.write("plan.json", self.viaduct("plan", job, "-o", "json").out)
-        launch = self.start("launch", "--plan", plan, "--attempt-dir", self.dir / "attempt", "--this-host", program=AGENT)
         (self.dir / "attempt").mkdir()
+        launch = self.start("launch", "--plan", plan, "--attempt-dir", self.dir / "attempt", "--this-host", program=AGENT)
         ended = self.end(launch, code=1)
         self.assertIn("[0] rank 0\n", ended.out)
         self.assertIn("[1] rank 1\n", ended.out)

@@ -193,7 +193,7 @@ class Case(unittest.TestCase):
         out, err = process.communicate(input, timeout=60)
         ended = Ended(process.returncode, out, err)
         if code is not None:
-            self.assertEqual(ended.code, code, f"{process.args}\n--- stdout\n{out[-3000:]}\n--- stderr\n{err[-3000:]}")
+            self.assertEqual(ended.code, code, f"{process.args}\n--- stdout\n{(out or '')[-3000:]}\n--- stderr\n{(err or '')[-3000:]}")
         return ended
 
     def viaduct(self, *words, input=None, code=0, env=None, **options):
