@@ -40,7 +40,8 @@ class Diagnostics {
   std::size_t error_count() const { return errors_; }
   const std::vector<Diagnostic>& all() const { return all_; }
 
-  // One block for each, in the order of the sources' lines: "job.yaml:12:15: error: …", the line, a caret, the hint.
+  // One block for each, in the order of the sources' lines: "job.yaml:12:15: error: …", the line, a caret, the hint. A
+  // hundred at most, then how many more there are.
   std::string render(bool colour) const;
 
  private:

@@ -22,10 +22,6 @@ Pipe make_pipe() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
-void write_all(int fd, std::string_view bytes) {
-  if (!write_to_reader(fd, bytes)) throw Error::from_errno("write", errno);
-}
-
 // A terminal that is gone doesn't say any more that it was one; but it still is a character device.
 static bool is_character_device(int fd) {
   struct stat status {};
@@ -35,7 +31,8 @@ static bool is_character_device(int fd) {
   return is;
 }
 
-bool write_to_reader(int fd, std::string_view bytes) {
+// False when there is no reader any more.
+static bool write_front(int fd, std::string_view& bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written >= 0) {
@@ -51,6 +48,14 @@ bool write_to_reader(int fd, std::string_view bytes) {
   }
   return true;
 }
+
+void write_off(int fd, std::string_view& bytes) {
+  if (!write_front(fd, bytes)) throw Error::from_errno("write", errno);
+}
+
+void write_all(int fd, std::string_view bytes) { write_off(fd, bytes); }
+
+bool write_to_reader(int fd, std::string_view bytes) { return write_front(fd, bytes); }
 
 std::pair<std::string, bool> read_some(int fd, std::size_t most) {
   std::string buffer(most, '\0');

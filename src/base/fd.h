@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace viaduct {
@@ -36,6 +37,8 @@ Pipe make_pipe();  // close-on-exec; throws Error
 
 // Writes everything or throws Error; retries on EINTR and waits on EAGAIN.
 void write_all(int fd, std::string_view bytes);
+// As write_all, taking off the front of `bytes` what is written: after an Error the rest is what was not.
+void write_off(int fd, std::string_view& bytes);
 // As write_all, but false when nobody is there to read it: the pipe's reader or the terminal is gone.
 bool write_to_reader(int fd, std::string_view bytes);
 

@@ -16,30 +16,32 @@ namespace fs = std::filesystem;
 
 namespace viaduct {
 
-std::string read_all(int fd) {
+std::string read_all(int fd, std::size_t most) {
   std::string content;
   for (;;) {
     auto [chunk, ready] = read_some(fd);
     if (chunk.empty()) return content;
+    if (chunk.size() > most - content.size())
+      throw Error(str("it has more than ", count_of(static_cast<std::int64_t>(most), "byte")), ExitCode::bad_input);
     content += chunk;
   }
 }
 
-std::optional<std::string> read_file_if_exists(const fs::path& path) {
+std::optional<std::string> read_file_if_exists(const fs::path& path, std::size_t most) {
   const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     throw Error::from_errno("can't read " + path.string(), errno);
   }
   try {
-    return read_all(fd.get());
+    return read_all(fd.get(), most);
   } catch (Error& e) {
     throw e.with_context(path.string());
   }
 }
 
-std::string read_file(const fs::path& path) {
-  if (auto content = read_file_if_exists(path)) return std::move(*content);
+std::string read_file(const fs::path& path, std::size_t most) {
+  if (auto content = read_file_if_exists(path, most)) return std::move(*content);
   throw Error(str("can't read ", path.string(), ": no such file"), ExitCode::not_found);
 }
 

@@ -13,9 +13,12 @@
 // Files, read and written so that a reader never sees half of one and a secret is never readable in between.
 namespace viaduct {
 
-std::string read_file(const std::filesystem::path& path);                           // throws Error naming the path
-std::optional<std::string> read_file_if_exists(const std::filesystem::path& path);  // nullopt only when it is not there
-std::string read_all(int fd);
+// All three throw Error (bad_input) when there are more than `most` bytes.
+inline constexpr std::size_t no_limit = static_cast<std::size_t>(-1);
+std::string read_file(const std::filesystem::path& path, std::size_t most = no_limit);  // throws Error naming the path
+// nullopt only when it is not there
+std::optional<std::string> read_file_if_exists(const std::filesystem::path& path, std::size_t most = no_limit);
+std::string read_all(int fd, std::size_t most = no_limit);
 
 // Writes a temporary file beside `path` (O_EXCL, `mode` from birth), syncs it and renames it over `path`. Safe on NFS.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, mode_t mode = 0644);

@@ -194,11 +194,13 @@ static std::optional<std::pair<pid_t, std::int64_t>> parent_and_start(pid_t pid)
   const auto close = content->rfind(')');
   if (close == std::string::npos || close + 2 > content->size()) return std::nullopt;
   const auto fields = split(std::string_view(*content).substr(close + 2), ' ');
-  if (fields.size() < 20 || fields[0] == "Z" || fields[0] == "X") return std::nullopt;
+  if (fields.size() < 20 || fields[0] == "X") return std::nullopt;
+  // Threads may run on after the first one has ended; then the process is no zombie, though it is shown as one.
+  if (fields[0] == "Z" && parse_integer(fields[17]).value_or(0) <= 1) return std::nullopt;
   return std::pair(static_cast<pid_t>(parse_integer(fields[1]).value_or(0)), parse_integer(fields[19]).value_or(0));
 }
 
-static std::vector<pid_t> living_descendants() {
+std::vector<pid_t> living_descendants() {
   std::map<pid_t, pid_t> parents;
   for (const auto& name : list_directory("/proc")) {
     const auto pid = parse_integer(name);
@@ -238,8 +240,32 @@ bool children_left() {
   return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
+namespace {
+
+// Keeps SIGCHLD pending while it lives, so that sigtimedwait sees it.
+class ChildSignalBlocked {
+ public:
+  ChildSignalBlocked() {
+    sigemptyset(&child_);
+    sigaddset(&child_, SIGCHLD);
+    ::sigprocmask(SIG_BLOCK, &child_, &before_);
+  }
+  ChildSignalBlocked(const ChildSignalBlocked&) = delete;
+  ChildSignalBlocked& operator=(const ChildSignalBlocked&) = delete;
+  ~ChildSignalBlocked() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+  void wait(const timespec& limit) const { ::sigtimedwait(&child_, nullptr, &limit); }
+
+ private:
+  sigset_t child_;
+  sigset_t before_;
+};
+
+}  // namespace
+
 void end_descendants(int signal, std::chrono::milliseconds grace) {
   using Clock = std::chrono::steady_clock;
+  const ChildSignalBlocked child_signal;
   reap_orphans();
   // A subreaper with descendants has children; so without children there is nothing to look for.
   if (!children_left() || signal_descendants(signal) == 0) return;
@@ -249,11 +275,7 @@ void end_descendants(int signal, std::chrono::milliseconds grace) {
     reap_orphans();
     const bool out_of_patience = Clock::now() >= kill_at;
     if (signal_descendants(out_of_patience ? SIGKILL : 0) == 0) break;
-    const timespec pause{0, 5'000'000};
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    ::sigtimedwait(&child, nullptr, &pause);
+    child_signal.wait({0, 50'000'000});
   }
   reap_orphans();
 }
@@ -268,17 +290,26 @@ static std::string boot_id() {
   return std::string(trim(read_file_if_exists("/proc/sys/kernel/random/boot_id").value_or("")));
 }
 
+static std::string pid_namespace() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/ns/pid", error).string();
+}
+
 ProcessIdentity identify_process(pid_t pid) {
   const auto stat = parent_and_start(pid);
-  return {host_name(), boot_id(), pid, stat ? stat->second : 0};
+  return {host_name(), boot_id(), pid_namespace(), pid, stat ? stat->second : 0};
 }
 
 ProcessIdentity identify_self() { return identify_process(::getpid()); }
 
 Liveness liveness(const ProcessIdentity& identity) {
   if (identity.pid <= 0 || identity.start_ticks == 0) return Liveness::gone;
-  if (identity.boot_id != boot_id()) return identity.host == host_name() ? Liveness::gone : Liveness::on_another_host;
-  // Same boot: same kernel, though another container may give it another host name.
+  const ProcessIdentity self = identify_self();
+  // Without boot ids, or a /proc to look into, nothing can be said.
+  if (identity.boot_id.empty() || self.boot_id.empty() || self.start_ticks == 0) return Liveness::on_another_host;
+  if (identity.boot_id != self.boot_id) return identity.host == self.host ? Liveness::gone : Liveness::on_another_host;
+  // Same kernel; but from another container its processes have other numbers, or none.
+  if (!identity.pid_namespace.empty() && identity.pid_namespace != self.pid_namespace) return Liveness::on_another_host;
   const auto now = identify_process(static_cast<pid_t>(identity.pid));
   return now.start_ticks == identity.start_ticks ? Liveness::alive : Liveness::gone;
 }

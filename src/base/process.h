@@ -69,6 +69,7 @@ CapturedRun run_captured(SpawnOptions options, std::chrono::milliseconds limit);
 void become_subreaper();
 // Sends `signal` to every descendant of this process but those in `spare`; how many there were.
 int signal_descendants(int signal, const std::vector<pid_t>& spare = {});
+std::vector<pid_t> living_descendants();  // in ascending order
 // Ends all descendants: `signal` first, SIGKILL after `grace`, and reaps them. Returns when none is left.
 void end_descendants(int signal, std::chrono::milliseconds grace);
 void reap_orphans();   // collects ended children that no Process owns; call only when no Process lives
@@ -77,13 +78,15 @@ bool children_left();  // whether this process has any child, ended or not
 // Which process this is, in a way that outlives it: a pid alone is soon somebody else's.
 struct ProcessIdentity {
   std::string host;
-  std::string boot_id;  // /proc/sys/kernel/random/boot_id
+  std::string boot_id;        // /proc/sys/kernel/random/boot_id
+  std::string pid_namespace;  // /proc/self/ns/pid; "" when not known
   std::int64_t pid = 0;
   std::int64_t start_ticks = 0;  // field 22 of /proc/PID/stat
   bool operator==(const ProcessIdentity&) const = default;
 };
 ProcessIdentity identify_process(pid_t pid);  // start_ticks 0 when there is none
 ProcessIdentity identify_self();
+// `on_another_host` where nothing can be said from here: in another pid namespace or without /proc, too.
 enum class Liveness { alive, gone, on_another_host };
 Liveness liveness(const ProcessIdentity& identity);
 std::string host_name();

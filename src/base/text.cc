@@ -33,6 +33,21 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+std::optional<std::string_view> text_after(std::string_view text, std::string_view marker) {
+  const auto at = text.find(marker);
+  if (at == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(at + marker.size());
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  return text;
+}
+
+std::string word_after(std::string_view text, std::string_view marker) {
+  const auto rest = text_after(text, marker);
+  return rest ? std::string(rest->substr(0, rest->find_first_of(" \t\r\n"))) : "";
+}
+
 DecodedCharacter decode_utf8(std::string_view text) {
   if (text.empty()) return {};
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -55,6 +70,27 @@ std::string abbreviated(std::string_view text, std::size_t most) {
   if (text.size() <= most) return std::string(text);
   while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
   return std::string(text.substr(0, most)) + "…";
+}
+
+static bool is_control(char32_t c) { return c < 0x20 || (c >= 0x7f && c < 0xa0); }
+
+std::string printable(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  while (!text.empty()) {
+    const auto [character, length] = decode_utf8(text);
+    const std::string_view bytes = text.substr(0, std::max<std::size_t>(length, 1));
+    text.remove_prefix(bytes.size());
+    if (length > 0 && (!is_control(character) || character == '\t' || character == '\n')) {
+      out += bytes;
+      continue;
+    }
+    for (const char c : bytes) {
+      const auto byte = static_cast<unsigned char>(c);
+      out += str("\\x", digits[byte >> 4], digits[byte & 0x0f]);
+    }
+  }
+  return out;
 }
 
 static std::size_t edit_distance(std::string_view a, std::string_view b) {

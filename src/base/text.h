@@ -29,6 +29,10 @@ std::string str(const Parts&... parts) {
 std::vector<std::string> split(std::string_view text, char separator);  // "a,,b" gives three parts; "" gives one
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string_view trim(std::string_view text);  // blanks, tabs, CR and LF at both ends
+bool contains(std::string_view text, std::string_view part);
+// What follows the first `marker` and the blanks after it; of that the first word ("" when there is none).
+std::optional<std::string_view> text_after(std::string_view text, std::string_view marker);
+std::string word_after(std::string_view text, std::string_view marker);
 
 // The candidate nearest to `word` by edit distance, when it is near enough to be a likely slip of the finger.
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
@@ -40,6 +44,9 @@ struct DecodedCharacter {
 };
 DecodedCharacter decode_utf8(std::string_view text);
 std::string abbreviated(std::string_view text, std::size_t most);  // cut to `most` bytes, at a character, with "…"
+// For showing text that somebody else wrote: control characters (but tabs and newlines) and bytes that are not UTF-8 as
+// "\x1b", so that they steer no terminal.
+std::string printable(std::string_view text);
 
 // A whole decimal integer ("-12", "007"); nothing else around it, and in range of int64.
 std::optional<std::int64_t> parse_integer(std::string_view text);

@@ -189,7 +189,8 @@ class Decider {
     job().reason = reason;
     job().message = message;
     job().exit_code = exit_code;
-    job().ended = now_;
+    const bool told = observation_.state == Observation::State::ended && observation_.exit.ended.ms > 0;
+    job().ended = told ? observation_.exit.ended : now_;
     job().ranks_up = false;
     model::set_condition(job(), phase == Phase::succeeded ? "Complete" : "Failed", true, reason, message, now_);
   }

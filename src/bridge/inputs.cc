@@ -15,6 +15,8 @@ namespace fs = std::filesystem;
 namespace viaduct::bridge {
 namespace {
 
+constexpr std::size_t largest_input = 64 << 20;  // bytes; Kubernetes itself takes less than two million
+
 bool is_manifest(const std::string& name) {
   return !name.starts_with(".") && (name.ends_with(".yaml") || name.ends_with(".yml") || name.ends_with(".json"));
 }
@@ -42,6 +44,14 @@ void read_text(std::string name, std::string text, model::Objects& objects, Diag
   model::read_objects(documents, objects, diagnostics);
 }
 
+std::string read_standard_input() {
+  try {
+    return read_all(STDIN_FILENO, largest_input);
+  } catch (Error& e) {
+    throw e.with_context("standard input");
+  }
+}
+
 void refuse_duplicates(const model::Objects& objects, Diagnostics& diagnostics) {
   const auto same = [](const model::ObjectMeta& a, const model::ObjectMeta& b) {
     return a.name == b.name && a.name_space == b.name_space;
@@ -67,18 +77,18 @@ model::Objects read_inputs(const std::vector<std::string>& paths, Diagnostics& d
   model::Objects objects;
   for (const auto& path : paths) {
     if (path == "-") {
-      read_text("standard input", read_all(STDIN_FILENO), objects, diagnostics);
+      read_text("standard input", read_standard_input(), objects, diagnostics);
     } else if (std::error_code error; fs::is_directory(path, error)) {
       bool any = false;
       for (const auto& name : list_directory(path)) {
         if (!is_manifest(name)) continue;
         any = true;
         const fs::path file = fs::path(path) / name;
-        read_text(file.string(), read_file(file), objects, diagnostics);
+        read_text(file.string(), read_file(file, largest_input), objects, diagnostics);
       }
       if (!any) throw Error(str(path, ": the directory has no .yaml, .yml or .json file"), ExitCode::not_found);
     } else {
-      read_text(path, read_file(path), objects, diagnostics);
+      read_text(path, read_file(path, largest_input), objects, diagnostics);
     }
   }
   refuse_duplicates(objects, diagnostics);
@@ -109,7 +119,7 @@ const model::Runtime* find_runtime(const model::TrainJob& job, model::Objects& o
       Diagnostics in_file;
       model::Objects here;
       try {
-        read_text((directory / file).string(), read_file(directory / file), here, in_file);
+        read_text((directory / file).string(), read_file(directory / file, largest_input), here, in_file);
       } catch (const Error& e) {
         unreadable.emplace_back(e.what());
         continue;

@@ -1,6 +1,8 @@
 #include "bridge/job_store.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -15,11 +17,15 @@ namespace viaduct::bridge {
 static constexpr mode_t private_directory = 0700;
 static constexpr mode_t private_file = 0600;
 
-static std::string requests_text(const Requests& requests) {
-  Value out = Value::mapping();
-  out.set("suspend", requests.suspend);
-  out.set("cancel", requests.cancel);
-  return write_json(out) + "\n";
+// Directories of jobs that were being made or removed when their process was killed.
+static void sweep_leftovers(const fs::path& jobs) {
+  constexpr auto old_enough = std::chrono::hours(1);
+  for (const auto& name : list_directory(jobs)) {
+    if (!name.starts_with(".new-") && !name.starts_with(".old-")) continue;
+    std::error_code error;
+    const auto changed = fs::last_write_time(jobs / name, error);
+    if (!error && fs::file_time_type::clock::now() - changed > old_enough) fs::remove_all(jobs / name, error);
+  }
 }
 
 fs::path JobStore::log_file(const std::string& name, int attempt) const {
@@ -31,9 +37,10 @@ fs::path JobStore::attempt_directory(const std::string& name, int attempt) const
 }
 
 static Error name_taken(const std::string& name) {
-  return Error(str("there is a job named \"", name, "\" already"), ExitCode::conflict,
-               str("`viaduct status ", name, "` shows it; `viaduct delete ", name,
-                   "` removes it; or choose another metadata.name"));
+  return Error(
+      str("there is a job named \"", name, "\" already"), ExitCode::conflict,
+      str("`viaduct status ", name, "` shows it; `viaduct delete ", name,
+          "` removes it; `viaduct run --replace` does so for one that has ended; or choose another metadata.name"));
 }
 
 void JobStore::create(const model::JobRecord& record, const model::TrainJob& job, const model::Runtime& runtime,
@@ -44,6 +51,7 @@ void JobStore::create(const model::JobRecord& record, const model::TrainJob& job
   const fs::path building = home_ / "jobs" / str(".new-", record.name, "-", record.uid);
   try {
     create_directories(home_ / "jobs", private_directory);
+    sweep_leftovers(home_ / "jobs");
     create_directory_exclusively(building, private_directory);
   } catch (const Error& e) {
     throw Error(str("can't keep jobs in ", home_.string(), ": ", e.what()), ExitCode::missing_on_host,
@@ -58,9 +66,7 @@ void JobStore::create(const model::JobRecord& record, const model::TrainJob& job
     write("trainjob.yaml", write_yaml(job.document.root));
     write("runtime.yaml", write_yaml(runtime.document.root));
     write("plan.json", write_json(to_value(plan)) + "\n");
-    Requests requests;
-    requests.suspend = plan.suspend;
-    if (requests.suspend) write("request.json", requests_text(requests));
+    if (plan.suspend) write("request.suspend", "");
     write("record.json", write_json(to_value(record)) + "\n");
     std::error_code error;
     fs::rename(building, target, error);
@@ -75,7 +81,8 @@ void JobStore::create(const model::JobRecord& record, const model::TrainJob& job
 
 void JobStore::remove(const std::string& name) const {
   // Renamed first, so that a reader sees the whole job or none of it.
-  const fs::path doomed = home_ / "jobs" / str(".old-", name, "-", identify_self().pid);
+  const fs::path doomed =
+      home_ / "jobs" / str(".old-", name, "-", host_name(), "-", identify_self().pid, "-", identify_self().start_ticks);
   std::error_code error;
   fs::rename(directory(name), doomed, error);
   if (error) throw Error(str("can't remove ", directory(name).string(), ": ", error.message()));
@@ -122,30 +129,51 @@ void JobStore::save(const model::JobRecord& record) const {
   write_file_atomically(directory(record.name) / "record.json", write_json(to_value(record)) + "\n", private_file);
 }
 
+// Each wish is a file of its own that is only ever created or removed, so that two commands at once lose nothing.
 Requests JobStore::load_requests(const std::string& name) const {
-  const fs::path file = directory(name) / "request.json";
+  std::error_code error;
   Requests requests;
-  const auto text = read_file_if_exists(file);
-  if (!text) return requests;
-  const Document document = read_json_document(file.string(), *text);
-  Diagnostics diagnostics;
-  ReadContext context(document.source, diagnostics, ReadContext::PathStyle::pointer);
-  ObjectReader reader(document.root, context, "");
-  requests.suspend = reader.boolean("suspend").value_or(false);
-  requests.cancel = reader.boolean("cancel").value_or(false);
-  reader.done();
-  if (diagnostics.has_errors()) throw Error(diagnostics.render(false));
+  requests.suspend = fs::exists(directory(name) / "request.suspend", error);
+  requests.cancel = fs::exists(directory(name) / "request.cancel", error);
   return requests;
 }
 
-void JobStore::save_requests(const std::string& name, const Requests& requests) const {
-  write_file_atomically(directory(name) / "request.json", requests_text(requests), private_file);
+void JobStore::request_cancel(const std::string& name) const {
+  create_file_exclusively(directory(name) / "request.cancel", "", private_file);
 }
 
-bool JobStore::claim_attempt(const std::string& name, int attempt) const {
-  if (!create_directory_exclusively(attempt_directory(name, attempt), private_directory)) return false;
-  create_directory_exclusively(attempt_directory(name, attempt) / "exit", private_directory);
-  return true;
+void JobStore::request_suspend(const std::string& name, bool suspend) const {
+  const fs::path file = directory(name) / "request.suspend";
+  std::error_code ignored;
+  if (suspend) {
+    create_file_exclusively(file, "", private_file);
+  } else {
+    fs::remove(file, ignored);
+  }
+}
+
+bool JobStore::claim_attempt(const std::string& name, int attempt, const ProcessIdentity& owner) const {
+  // Built aside and renamed, so that a claim always tells its owner.
+  static std::atomic<unsigned> serial{0};
+  const fs::path building =
+      directory(name) / "attempts" /
+      str(".new-", attempt, "-", owner.host, "-", owner.pid, "-", owner.start_ticks, "-", serial++);
+  create_directory_exclusively(building, private_directory);
+  create_directory_exclusively(building / "exit", private_directory);
+  create_file_exclusively(building / "owner.json", write_json(model::to_value(owner)) + "\n", private_file);
+  std::error_code error;
+  fs::rename(building, attempt_directory(name, attempt), error);
+  if (!error) return true;
+  std::error_code ignored;
+  fs::remove_all(building, ignored);
+  if (fs::exists(attempt_directory(name, attempt))) return false;
+  throw Error(str("can't create ", attempt_directory(name, attempt).string(), ": ", error.message()));
+}
+
+bool JobStore::attempt_is_abandoned(const std::string& name, int attempt) const {
+  const fs::path file = attempt_directory(name, attempt) / "owner.json";
+  const auto text = read_file_if_exists(file);
+  return text && liveness(model::read_identity(read_json_document(file.string(), *text))) == Liveness::gone;
 }
 
 }  // namespace viaduct::bridge

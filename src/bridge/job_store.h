@@ -18,9 +18,9 @@ namespace viaduct::bridge {
 //   trainjob.yaml  runtime.yaml   what was asked for, as it was resolved
 //   plan.json                     the RunPlan
 //   record.json                   where the job stands (model/job_record.h)
-//   request.json                  what the user asked for since: suspend, cancel
+//   request.suspend, request.cancel   what the user asks for, by being there
 //   logs/<attempt>.log            what the ranks printed (launcher/log_line.h)
-//   attempts/<attempt>/           hostfile, allocation.json, started, exit/<node>
+//   attempts/<attempt>/           owner.json, hostfile, started, exit/<node>
 //
 // Files are replaced by atomic rename; a job and an attempt are claimed by mkdir. So everything is safe on NFS, and a
 // reader never sees half a file. Nothing is locked: only the supervisor of a job writes its record while it lives.
@@ -41,10 +41,13 @@ class JobStore {
   Value load_trainjob(const std::string& name) const;
   void save(const model::JobRecord& record) const;
   Requests load_requests(const std::string& name) const;
-  void save_requests(const std::string& name, const Requests& requests) const;
+  void request_cancel(const std::string& name) const;
+  void request_suspend(const std::string& name, bool suspend) const;
 
-  // True for exactly one of all callers that want to run this attempt.
-  bool claim_attempt(const std::string& name, int attempt) const;
+  // True for exactly one of all callers that want to run this attempt; `owner` is written down with the claim.
+  bool claim_attempt(const std::string& name, int attempt, const ProcessIdentity& owner) const;
+  // Whether a claimed attempt's owner is gone, so that nobody will ever run it.
+  bool attempt_is_abandoned(const std::string& name, int attempt) const;
 
   std::filesystem::path directory(const std::string& name) const { return home_ / "jobs" / name; }
   std::filesystem::path plan_file(const std::string& name) const { return directory(name) / "plan.json"; }

@@ -90,6 +90,13 @@ const Capabilities& local_capabilities() {
   return capabilities;
 }
 
+// Only an error of ours comes here with the launcher still running.
+LocalBackend::~LocalBackend() {
+  if (!launch_ || launch_->poll()) return;
+  launch_.reset();
+  end_descendants(SIGKILL, std::chrono::milliseconds(0));
+}
+
 void LocalBackend::submit(const model::RunPlan&, model::JobRecord& record) {
   const fs::path attempt = store_.attempt_directory(record.name, record.attempt);
   const Fd log = open_for_append(store_.log_file(record.name, record.attempt), 0600);
@@ -111,11 +118,11 @@ void LocalBackend::submit(const model::RunPlan&, model::JobRecord& record) {
   options.stdout_fd = log.get();
   options.stderr_fd = log.get();
   options.directory = record.submit_directory;
-  stop_sent_ = false;
+  stops_ = 0;
   launch_ = Process::spawn(options);
   record.launcher = identify_process(launch_->pid());
   events_ = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  ::inotify_add_watch(events_.get(), attempt.c_str(), IN_MOVED_TO);
+  if (events_) ::inotify_add_watch(events_.get(), attempt.c_str(), IN_MOVED_TO);
 }
 
 Observation LocalBackend::observe_files(const model::JobRecord& record) const {
@@ -126,7 +133,13 @@ Observation LocalBackend::observe_files(const model::JobRecord& record) const {
   for (const auto& node : list_directory(attempt / "exit")) {
     if (node.starts_with(".")) continue;
     const fs::path file = attempt / "exit" / node;
-    seen.exit = model::read_exit_record(read_json_document(file.string(), read_file(file)));
+    try {
+      seen.exit = model::read_exit_record(read_json_document(file.string(), read_file(file)));
+    } catch (const Error& e) {
+      seen.exit.cause = model::ExitRecord::Cause::launch_failed;
+      seen.exit.exit_code = 1;
+      seen.exit.message = str("the exit record can't be read: ", e.what());
+    }
     seen.state = Observation::State::ended;
   }
   return seen;
@@ -155,12 +168,14 @@ Observation LocalBackend::observe(const model::JobRecord& record) {
 
 void LocalBackend::stop(const model::JobRecord&) {
   if (!launch_) return;
-  launch_->signal_group(stop_sent_ ? SIGINT : SIGTERM);
-  stop_sent_ = true;
+  const int signal = stops_ == 0 ? SIGTERM : stops_ == 1 ? SIGINT : SIGKILL;
+  launch_->signal_group(signal);
+  ++stops_;
 }
 
 std::vector<int> LocalBackend::wake_fds() const {
   if (!launch_) return {};
+  if (!events_) return {launch_->pidfd()};  // no inotify left on this machine: the clock has to do
   return {launch_->pidfd(), events_.get()};
 }
 

@@ -20,6 +20,10 @@ class LocalBackend : public Backend {
   LocalBackend(const JobStore& store, std::filesystem::path agent, Environment environment)
       : store_(store), agent_(std::move(agent)), environment_(std::move(environment)) {}
 
+  ~LocalBackend() override;  // ends what still runs; LocalBackend stays where it was made
+  LocalBackend(const LocalBackend&) = delete;
+  LocalBackend& operator=(const LocalBackend&) = delete;
+
   const Capabilities& capabilities() const override { return local_capabilities(); }
   void submit(const model::RunPlan& plan, model::JobRecord& record) override;
   Observation observe(const model::JobRecord& record) override;
@@ -33,8 +37,8 @@ class LocalBackend : public Backend {
   std::filesystem::path agent_;
   Environment environment_;
   std::optional<Process> launch_;
-  Fd events_;  // inotify: something new in the attempt's directory
-  bool stop_sent_ = false;
+  Fd events_;      // inotify: something new in the attempt's directory
+  int stops_ = 0;  // how often it was asked to end
 };
 
 }  // namespace viaduct::bridge

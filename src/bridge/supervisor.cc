@@ -18,13 +18,19 @@ namespace {
 
 using model::JobRecord;
 using model::Phase;
+using std::chrono::steady_clock;
 
+constexpr std::chrono::seconds beyond_grace(10);  // after this the launcher is taken for stuck
 constexpr int tick_ms = 1000;  // requests are looked at this often even when no signal comes (another host, NFS)
 
 sigset_t supervisor_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGUSR1}) sigaddset(&set, signal);
+  sigaddset(&set, SIGUSR1);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+    struct sigaction now {};  // a blocked signal would reach the signalfd even when it is ignored
+    if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler != SIG_IGN) sigaddset(&set, signal);
+  }
   return set;
 }
 
@@ -45,7 +51,6 @@ class Supervision {
     requests_ = store_.load_requests(record_.name);
     for (;;) {
       const Observation seen = launch_error_.empty() ? backend_.observe(record_) : failed_submission();
-      watcher_.on_wake();
       const Decision decision = decide(record_, seen, requests_, plan_, clock_.now());
       apply(decision);
       if (model::is_final(record_.phase) || record_.phase == Phase::suspended) return record_;
@@ -59,16 +64,36 @@ class Supervision {
                          decision.record.ranks_up != record_.ranks_up;
     record_ = decision.record;
     if (decision.action == Action::submit) submit();
-    if (decision.action == Action::stop) backend_.stop(record_);
-    if (!changed) return;
-    store_.save(record_);
-    watcher_.on_record(record_);
+    if (decision.action == Action::stop) stop();
+    if (changed) watcher_.on_record(record_);
+    unsaved_ = unsaved_ || changed;
+    if (unsaved_) save();
+  }
+
+  // A full disk must not end the training: what can't be written now is written later, at the latest when the job ends.
+  void save() {
+    const bool last_chance = model::is_final(record_.phase) || record_.phase == Phase::suspended;
+    try {
+      store_.save(record_);
+      unsaved_ = false;
+    } catch (const Error&) {
+      if (last_chance) throw;
+    }
+  }
+
+  void stop() {
+    backend_.stop(record_);
+    harsher_at_ = steady_clock::now() + std::chrono::seconds(plan_.grace_seconds) + beyond_grace;
   }
 
   void submit() {
-    if (!store_.claim_attempt(record_.name, record_.attempt))
-      throw Error(str("another viaduct process runs attempt ", record_.attempt, " of ", record_.name, " already"),
-                  ExitCode::conflict);
+    while (!store_.claim_attempt(record_.name, record_.attempt, identify_self())) {
+      // Claimed before, by a process that died before it could write that down, or by one that runs it now.
+      if (!store_.attempt_is_abandoned(record_.name, record_.attempt))
+        throw Error(str("another viaduct process runs attempt ", record_.attempt, " of ", record_.name, " already"),
+                    ExitCode::conflict);
+      ++record_.attempt;
+    }
     record_.supervisor = identify_self();
     try {
       backend_.submit(plan_, record_);
@@ -88,19 +113,22 @@ class Supervision {
 
   void wait(std::optional<Timestamp> wake_at) {
     std::vector<pollfd> fds = {{signals_.get(), POLLIN, 0}};
-    if (watcher_.wake_fd() >= 0) fds.push_back({watcher_.wake_fd(), POLLIN, 0});
     for (const int fd : backend_.wake_fds()) fds.push_back({fd, POLLIN, 0});
     std::int64_t timeout = tick_ms;
     if (wake_at) timeout = std::clamp<std::int64_t>(wake_at->ms - clock_.now().ms, 0, tick_ms);
-    const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(timeout));
-    const bool signalled = take_signals();
-    if (ready == 0 || signalled) {
-      const bool cancel = requests_.cancel;
-      const std::int32_t code = requests_.cancel_exit_code;
-      requests_ = store_.load_requests(record_.name);
-      requests_.cancel = requests_.cancel || cancel;
-      requests_.cancel_exit_code = code;
+    ::poll(fds.data(), fds.size(), static_cast<int>(timeout));
+    if (take_signals() || steady_clock::now() >= next_look_) look_at_requests();
+    if (record_.phase == Phase::stopping && steady_clock::now() >= harsher_at_) {  // the launcher itself hangs
+      backend_.stop(record_);
+      harsher_at_ = steady_clock::now() + beyond_grace;
     }
+  }
+
+  void look_at_requests() {
+    next_look_ = steady_clock::now() + std::chrono::milliseconds(tick_ms);
+    const Requests asked = store_.load_requests(record_.name);
+    requests_.suspend = asked.suspend;
+    requests_.cancel = requests_.cancel || asked.cancel;
   }
 
   bool take_signals() {
@@ -127,6 +155,9 @@ class Supervision {
   Requests requests_;
   Fd signals_;
   std::string launch_error_;
+  bool unsaved_ = false;
+  steady_clock::time_point next_look_;
+  steady_clock::time_point harsher_at_;
 };
 
 }  // namespace
@@ -134,6 +165,11 @@ class Supervision {
 void block_supervisor_signals() {
   const sigset_t set = supervisor_signals();
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
+}
+
+void restore_supervisor_signals() {
+  const sigset_t set = supervisor_signals();
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 JobRecord supervise(const std::string& name, const JobStore& store, Backend& backend, const Clock& clock,
@@ -161,7 +197,10 @@ JobRecord load_and_repair(const std::string& name, const JobStore& store, Backen
   plan.deadline_seconds.reset();
   const Decision decision = decide(record, seen, store.load_requests(name), plan, clock.now());
   if (seen.state == Observation::State::active) return record;  // its launcher is still ending the ranks
-  store.save(decision.record);
+  try {
+    store.save(decision.record);
+  } catch (const Error&) {  // a full disk: the next look repairs it again
+  }
   return decision.record;
 }
 

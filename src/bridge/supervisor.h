@@ -8,13 +8,12 @@
 
 namespace viaduct::bridge {
 
-// Who looks on while a job is supervised: the terminal, or nobody. Called on the supervisor's thread.
+// Who is told while a job is supervised. Called on the supervisor's thread, after every change; must not block, or
+// requests to stop would wait.
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  virtual void on_record(const model::JobRecord& /*record*/) {}  // after every change
-  virtual void on_wake() {}                                      // often: there may be new output
-  virtual int wake_fd() const { return -1; }                     // readable when there is something to look at
+  virtual void on_record(const model::JobRecord& record) = 0;
 };
 
 // Drives one job from where it stands until it is final or suspended: observe, decide, act, write down, wait. Takes
@@ -25,8 +24,10 @@ class Watcher {
 model::JobRecord supervise(const std::string& name, const JobStore& store, Backend& backend, const Clock& clock,
                            Watcher& watcher);
 
-// Blocks the signals `supervise` listens to. Call once, before any thread or child exists.
+// Blocks the signals `supervise` listens to, but for those the caller ignores (nohup). Call once, before any thread or
+// child exists. `restore` gives them back to their usual ends.
 void block_supervisor_signals();
+void restore_supervisor_signals();
 
 // The record brought to the truth: when the process that supervised a job is gone, what the job's files tell becomes
 // its state. Called by every command before it shows or changes a job. Safe to be done by several at once.

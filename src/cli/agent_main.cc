@@ -97,6 +97,7 @@ void add_exec(CLI::App& app, Chosen& chosen, const Words& program) {
       ->check(CLI::IsMember({"cpu", "none"}))
       ->capture_default_str();
   command->add_option("--directory", args->options.directory, "Change to it first");
+  command->add_option("--output", args->options.output, "Hand the program's output to the `launch` that listens there");
   command->add_flag("--hello", args->options.hello, "Tell `launch` that the rank has started");
   command->add_flag("--die-with-parent", args->options.die_with_parent, "Get SIGKILL when the parent ends");
   command->add_flag("--watch", args->options.watch, "Stay beside the program and tell `launch` when it ends badly");
@@ -128,6 +129,7 @@ void add_tether(CLI::App& app, Chosen& chosen, const Words& program) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  viaduct::cli::set_up_process();
   const auto environment = Environment::of_process(environ);
   CLI::App app("Viaduct's hands inside an allocation: starts MPI runs and prepares each rank.", "viaduct-agent");
   app.set_version_flag("--version", std::string("viaduct-agent " VIADUCT_VERSION));

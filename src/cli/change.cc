@@ -1,3 +1,5 @@
+#include <optional>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "bridge/supervisor.h"
@@ -15,19 +17,13 @@ using model::Phase;
 // Beyond the job's own grace, for mpirun and the supervisor to wind up.
 constexpr std::chrono::seconds winding_up(10);
 
-JobRecord look_at(Context& context, const std::string& name) {
-  auto backend = context.local_backend();
-  return bridge::load_and_repair(name, context.store, backend, context.clock);
-}
-
-// Hands the requests to whoever drives the job and waits until `done`. Without a supervisor (a suspended job) the state
-// machine is asked here.
-JobRecord request(Context& context, const JobRecord& record, const bridge::Requests& requests,
-                  const std::function<bool(const JobRecord&)>& done) {
-  context.store.save_requests(record.name, requests);
+// After a request was written down: makes whoever drives the job look at it, and waits until `done`. Without a
+// supervisor (a suspended job) the state machine is asked here.
+JobRecord carry_out(Context& context, const JobRecord& record, const std::function<bool(const JobRecord&)>& done) {
   const model::RunPlan plan = context.store.load_plan(record.name);
   if (record.phase == Phase::suspended) {
-    const auto decision = bridge::decide(record, {}, requests, plan, context.clock.now());
+    const auto decision =
+        bridge::decide(record, {}, context.store.load_requests(record.name), plan, context.clock.now());
     context.store.save(decision.record);
     return decision.record;
   }
@@ -43,9 +39,8 @@ JobRecord request(Context& context, const JobRecord& record, const bridge::Reque
 }
 
 JobRecord cancel_job(Context& context, const JobRecord& record) {
-  bridge::Requests requests = context.store.load_requests(record.name);
-  requests.cancel = true;
-  return request(context, record, requests, [](const JobRecord& r) { return model::is_final(r.phase); });
+  context.store.request_cancel(record.name);
+  return carry_out(context, record, [](const JobRecord& r) { return model::is_final(r.phase); });
 }
 
 int cancel(Context& context, const std::vector<std::string>& names) {
@@ -67,12 +62,18 @@ struct DeleteArgs {
 
 int delete_jobs(Context& context, const DeleteArgs& args) {
   for (const auto& name : args.names) {
-    JobRecord record = look_at(context, name);
-    if (!model::is_final(record.phase) && record.phase != Phase::suspended) {
+    std::optional<JobRecord> record;
+    try {
+      record = look_at(context, name);
+    } catch (const Error& e) {  // a damaged record must not make the job immortal
+      if (!args.force || !context.store.exists(name)) throw;
+      context.terminal.err(str("viaduct: ", name, ": ", e.what(), "\n"));
+    }
+    if (record && !model::is_final(record->phase) && record->phase != Phase::suspended) {
       if (!args.force)
-        throw Error(str(name, " is ", state_of(record)), ExitCode::conflict,
+        throw Error(str(name, " is ", state_of(*record)), ExitCode::conflict,
                     str("`viaduct cancel ", name, "` ends it first; `viaduct delete --force ", name, "` does both"));
-      record = cancel_job(context, record);
+      cancel_job(context, *record);
     }
     context.store.remove(name);
     context.terminal.out(str(name, " deleted\n"));
@@ -84,11 +85,9 @@ int suspend(Context& context, const std::string& name) {
   const JobRecord record = look_at(context, name);
   if (record.phase == Phase::suspended) throw Error(str(name, " is suspended already"), ExitCode::conflict);
   if (model::is_final(record.phase)) throw Error(str(name, " has ended: ", state_of(record)), ExitCode::conflict);
-  bridge::Requests requests = context.store.load_requests(name);
-  requests.suspend = true;
-  const JobRecord now = request(context, record, requests, [](const JobRecord& r) {
-    return r.phase == Phase::suspended || model::is_final(r.phase);
-  });
+  context.store.request_suspend(name, true);
+  const JobRecord now = carry_out(
+      context, record, [](const JobRecord& r) { return r.phase == Phase::suspended || model::is_final(r.phase); });
   if (now.phase != Phase::suspended)
     throw Error(str(name, " ended before it could be suspended: ", state_of(now)), ExitCode::conflict);
   context.terminal.out(str(name, " suspended\n"));
@@ -100,9 +99,7 @@ int resume(Context& context, const std::string& name) {
   if (record.phase != Phase::suspended)
     throw Error(str(name, " is not suspended but ", state_of(record)), ExitCode::conflict,
                 model::is_final(record.phase) ? "an ended job can't be resumed; delete it and submit it again" : "");
-  bridge::Requests requests = context.store.load_requests(name);
-  requests.suspend = false;
-  context.store.save_requests(name, requests);
+  context.store.request_suspend(name, false);
   start_supervisor(context, name);
   context.terminal.out(str(name, " resumed\n"));
   return 0;

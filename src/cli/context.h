@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "base/clock.h"
@@ -24,7 +25,9 @@ struct Context {
   bridge::JobStore store;       // $VIADUCT_HOME, else ~/.viaduct
   bridge::RuntimeSearch runtimes;
 
-  bridge::LocalBackend local_backend() const { return bridge::LocalBackend(store, agent, environment); }
+  std::unique_ptr<bridge::Backend> local_backend() const {
+    return std::make_unique<bridge::LocalBackend>(store, agent, environment);
+  }
 };
 
 }  // namespace viaduct::cli

@@ -18,6 +18,11 @@ namespace viaduct::cli {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
+model::JobRecord look_at(Context& context, const std::string& name) {
+  auto backend = context.local_backend();
+  return bridge::load_and_repair(name, context.store, *backend, context.clock);
+}
+
 void start_supervisor(Context& context, const std::string& name) {
   const auto errors = context.store.directory(name) / "logs" / "supervisor.log";
   const Fd log = open_for_append(errors, 0600);
@@ -48,15 +53,14 @@ std::optional<model::JobRecord> wait_for(Context& context, const std::string& na
   const Fd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   ::inotify_add_watch(events.get(), context.store.directory(name).c_str(), IN_MOVED_TO);
   const auto deadline = limit ? steady_clock::now() + *limit : steady_clock::time_point::max();
-  auto backend = context.local_backend();
   for (;;) {
-    auto record = bridge::load_and_repair(name, context.store, backend, context.clock);
+    auto record = look_at(context, name);
     if (done(record)) return record;
     const auto left = std::min(look_again, std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now()));
     if (left.count() <= 0) return std::nullopt;
     pollfd changed{events.get(), POLLIN, 0};
     ::poll(&changed, 1, static_cast<int>(left.count()));
-    read_some(events.get());
+    if (events) read_some(events.get());
   }
 }
 

@@ -9,6 +9,9 @@
 
 namespace viaduct::cli {
 
+// The job's record, brought to the truth first. Throws Error (not_found).
+model::JobRecord look_at(Context& context, const std::string& name);
+
 // Starts `viaduct supervise NAME` in a session of its own, and returns when it has taken the job over. Throws Error
 // with what it said when it could not.
 void start_supervisor(Context& context, const std::string& name);

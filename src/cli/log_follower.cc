@@ -10,12 +10,12 @@ void LogFollower::open(const std::filesystem::path& log) {
   log_ = log;
   file_.reset();
   events_ = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  ::inotify_add_watch(events_.get(), log.parent_path().c_str(), IN_MODIFY | IN_CREATE);
+  if (events_) ::inotify_add_watch(events_.get(), log.parent_path().c_str(), IN_MODIFY | IN_CREATE);
 }
 
 void LogFollower::read_new() {
   if (log_.empty()) return;
-  while (!read_some(events_.get()).first.empty()) {
+  while (events_ && !read_some(events_.get()).first.empty()) {
   }
   if (!file_) file_ = Fd(::open(log_.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file_) return;

@@ -1,7 +1,9 @@
 #include "cli/main_common.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <iostream>
 
 #include "base/error.h"
@@ -9,9 +11,15 @@
 
 namespace viaduct::cli {
 
+void set_up_process() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0) ::open("/dev/null", O_RDWR);  // takes the lowest number that is free: this one
+  ::signal(SIGCHLD, SIG_DFL);
+}
+
 static void complain(const std::string& program, const std::string& reason, const std::string& hint) {
-  std::string text = str(program, ": ", reason, "\n");
-  if (!hint.empty()) text += str("  hint: ", hint, "\n");
+  std::string text = str(program, ": ", printable(reason), "\n");
+  if (!hint.empty()) text += str("  hint: ", printable(hint), "\n");
   std::cerr << text << std::flush;
 }
 

@@ -36,7 +36,23 @@ std::vector<PreparedJob> prepare_jobs(Context& context, const std::vector<std::s
   return prepared;
 }
 
+// Linux takes no longer word, and no longer "NAME=value", for a new program (MAX_ARG_STRLEN), whatever ulimit says.
+constexpr std::size_t longest_word = 131071;  // bytes
+
+static void check_lengths(const model::RunPlan& plan) {
+  const auto check = [](std::size_t size, const std::string& what) {
+    if (size <= longest_word) return;
+    throw Error(str(what, " has ", size, " bytes; Linux starts no program with more than ", longest_word, " in one"),
+                ExitCode::bad_input, "put it in a file, and name that");
+  };
+  for (std::size_t i = 0; i < plan.command.size(); ++i)
+    check(plan.command[i].size(), str("word ", i + 1, " of the command"));
+  for (const auto& [name, value] : plan.environment)
+    check(name.size() + 1 + value.size(), str("the environment variable ", abbreviated(name, 60)));
+}
+
 void check_this_machine(const Context& context, const model::RunPlan& plan) {
+  check_lengths(plan);
   if (!fs::exists(context.agent))
     throw Error(str("viaduct-agent is not beside viaduct: there is no ", context.agent.string()),
                 ExitCode::missing_on_host, "install both in one directory");

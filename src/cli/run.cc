@@ -1,3 +1,8 @@
+#include <unistd.h>
+
+#include <csignal>
+#include <set>
+
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
@@ -14,6 +19,7 @@ struct RunArgs {
   std::vector<std::string> files;
   bool quiet = false;
   bool no_labels = false;
+  bool replace = false;
 };
 
 std::string where_nodes_are(const model::RunPlan& plan) {
@@ -23,6 +29,10 @@ std::string where_nodes_are(const model::RunPlan& plan) {
   return str(shape, "; all ", plan.nodes, " nodes are ", this_host);
 }
 
+void remove_ended(Context& context, const std::string& name) {
+  if (context.store.exists(name) && model::is_final(look_at(context, name).phase)) context.store.remove(name);
+}
+
 int run(Context& context, const RunArgs& args) {
   auto jobs = prepare_jobs(context, args.files);
   if (jobs.size() != 1)
@@ -30,6 +40,7 @@ int run(Context& context, const RunArgs& args) {
                 "`viaduct submit` takes several");
   const PreparedJob& prepared = jobs.front();
   check_this_machine(context, prepared.plan);
+  if (args.replace) remove_ended(context, prepared.plan.job);
   bridge::block_supervisor_signals();
   const model::JobRecord created = create_job(context, prepared);
   if (!args.quiet) {
@@ -38,9 +49,14 @@ int run(Context& context, const RunArgs& args) {
       if (loss.path.starts_with("TrainJob."))
         context.terminal.err(str("viaduct: ", created.name, ": ", loss.path, " has no effect: ", loss.reason, "\n"));
   }
-  RunView view(context.terminal, context.store, context.clock, created.ranks, !args.no_labels, args.quiet);
-  auto backend = context.local_backend();
-  const model::JobRecord ended = bridge::supervise(created.name, context.store, backend, context.clock, view);
+  RunView::Options options;
+  options.labels = !args.no_labels;
+  options.quiet = args.quiet;
+  options.launcher_lines = !args.quiet || prepared.plan.launch == model::LaunchStyle::own_launcher;
+  RunView view(context.terminal, context.store, context.clock, prepared.plan, options);
+  const auto backend = context.local_backend();
+  const model::JobRecord ended = bridge::supervise(created.name, context.store, *backend, context.clock, view);
+  bridge::restore_supervisor_signals();  // the run is over; a stalled reader may only hold up what is left to show
   view.finish(ended);
   return ended.exit_code.value_or(0);
 }
@@ -52,7 +68,14 @@ struct SubmitArgs {
 
 int submit(Context& context, const SubmitArgs& args) {
   const auto jobs = prepare_jobs(context, args.files);
-  for (const auto& prepared : jobs) check_this_machine(context, prepared.plan);
+  std::set<std::string> names;
+  for (const auto& prepared : jobs) {
+    check_this_machine(context, prepared.plan);
+    const std::string& name = prepared.plan.job;
+    if (context.store.exists(name) || !names.insert(name).second)
+      throw Error(str("there is a job named \"", name, "\" already, so nothing was submitted"), ExitCode::conflict,
+                  str("`viaduct delete ", name, "` removes it; or choose another metadata.name"));
+  }
   for (const auto& prepared : jobs) {
     const model::JobRecord record = create_job(context, prepared);
     start_supervisor(context, record.name);
@@ -84,6 +107,7 @@ void add_run(CLI::App& app, Chosen& chosen) {
                    "TrainJob and runtimes: YAML or JSON files, directories, or - for standard input")
       ->required();
   command->add_flag("-q,--quiet", args->quiet, "Print what the ranks print, and nothing else but failures");
+  command->add_flag("--replace", args->replace, "Delete an ended job of the same name first");
   command->add_flag("--no-labels", args->no_labels, "Don't put [rank] before each line");
   command->footer(
       "Exits with the program's exit code, or 128+S when signal S ended it. Ctrl-C ends the run: the ranks\n"
@@ -112,10 +136,12 @@ void add_supervise(CLI::App& app, Chosen& chosen) {
   command->group("");  // not for people
   command->callback([name, &chosen] {
     chosen = [name](Context& context) {
+      ::close_range(STDERR_FILENO + 1, ~0U, 0);  // locks and pipes of the shell that submitted it
+      ::signal(SIGPIPE, SIG_IGN);                // `submit` may be gone before it hears from us
       bridge::block_supervisor_signals();
-      auto backend = context.local_backend();
+      const auto backend = context.local_backend();
       ReadyWatcher watcher;
-      const auto record = bridge::supervise(*name, context.store, backend, context.clock, watcher);
+      const auto record = bridge::supervise(*name, context.store, *backend, context.clock, watcher);
       return record.exit_code.value_or(0);
     };
   });

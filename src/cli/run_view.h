@@ -1,5 +1,10 @@
 #pragma once
 
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/fd.h"
 #include "bridge/supervisor.h"
 #include "cli/log_follower.h"
 #include "cli/log_printer.h"
@@ -8,28 +13,43 @@
 namespace viaduct::cli {
 
 // What `viaduct run` shows while it supervises: the ranks' output as it comes, the state in one line at the bottom of a
-// terminal, or a line for each change of state elsewhere. Quiet: the output alone.
+// terminal, or a line for each change of state elsewhere. Quiet: the output alone. It reads the log and writes on a
+// thread of its own, so that a slow or stalled reader of our output never keeps the supervisor from its work.
 class RunView : public bridge::Watcher {
  public:
-  RunView(Terminal& terminal, const bridge::JobStore& store, const Clock& clock, std::int64_t ranks, bool labels,
-          bool quiet);
+  struct Options {
+    bool labels = true;
+    bool quiet = false;
+    bool launcher_lines = true;  // what mpirun says by itself
+  };
+  RunView(Terminal& terminal, const bridge::JobStore& store, const Clock& clock, const model::RunPlan& plan,
+          Options options);
+  ~RunView() override;
 
   void on_record(const model::JobRecord& record) override;
-  void on_wake() override;
-  int wake_fd() const override { return follower_.wake_fd(); }
-  void finish(const model::JobRecord& record);  // the last word: how it ended
+  void finish(const model::JobRecord& record);  // shows what is left, and how it ended
 
  private:
+  void show();  // the thread
+  void take_record(const model::JobRecord& record);
   void say(const std::string& text);
   void show_progress();
+  void say_how_it_ended();
 
   Terminal& terminal_;
   const bridge::JobStore& store_;
   const Clock& clock_;
+  std::int64_t grace_seconds_;
+  Options options_;
   LogPrinter printer_;
   LogFollower follower_;
-  bool quiet_;
   model::JobRecord record_;
+
+  std::mutex mutex_;  // over what the supervisor hands in
+  std::vector<model::JobRecord> news_;
+  bool ended_ = false;
+  Pipe wake_;
+  std::thread thread_;
 };
 
 // "Starting", "Running", …: the phase, and whether the ranks are up yet.

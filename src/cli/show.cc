@@ -17,11 +17,6 @@
 namespace viaduct::cli {
 namespace {
 
-model::JobRecord look_at(Context& context, const std::string& name) {
-  auto backend = context.local_backend();
-  return bridge::load_and_repair(name, context.store, backend, context.clock);
-}
-
 // The TrainJob as `kubectl get -o yaml` shows it: what was submitted, with its status; what Kubeflow's status has no
 // field for is in annotations.
 Value trainjob_with_status(Context& context, const model::JobRecord& record) {
@@ -195,11 +190,16 @@ struct WaitArgs {
 };
 
 int wait(Context& context, const WaitArgs& args) {
-  const auto limit = args.timeout > 0 ? std::optional(std::chrono::milliseconds(args.timeout * 1000)) : std::nullopt;
+  using std::chrono::steady_clock;
+  const auto deadline = steady_clock::now() + std::chrono::seconds(args.timeout);
   int first_bad = 0;
   for (const auto& name : args.names) {
+    std::optional<std::chrono::milliseconds> left;
+    if (args.timeout > 0)
+      left = std::max(std::chrono::milliseconds(0),
+                      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now()));
     const auto record = wait_for(
-        context, name, [](const model::JobRecord& r) { return model::is_final(r.phase); }, limit);
+        context, name, [](const model::JobRecord& r) { return model::is_final(r.phase); }, left);
     if (!record) throw Error(str(name, " has not ended within ", args.timeout, " s"), ExitCode::deadline);
     context.terminal.err(
         str(name, ": ", state_of(*record), record->message.empty() ? "" : ": ", record->message, "\n"));
@@ -248,7 +248,8 @@ void add_wait(CLI::App& app, Chosen& chosen) {
   CLI::App* command =
       app.add_subcommand("wait", "Wait until jobs have ended; exits with the first bad exit code among them");
   command->add_option("NAME", args->names, "The jobs")->required();
-  command->add_option("--timeout", args->timeout, "Give up after so many seconds, with exit code 124; 0: never")
+  command->add_option("--timeout", args->timeout, "Give up after so many seconds in all, with exit code 124; 0: never")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{100'000'000}))
       ->capture_default_str();
   command->callback([args, &chosen] { chosen = [args](Context& context) { return wait(context, *args); }; });
 }

@@ -3,6 +3,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
+
 #include "base/fd.h"
 #include "base/text.h"
 
@@ -43,7 +46,10 @@ void Terminal::clear_status() {
 
 void Terminal::write(int fd, std::string_view text) {
   bool& gone = fd == STDOUT_FILENO ? out_is_gone_ : err_is_gone_;
-  gone = gone || !write_to_reader(fd, text);
+  if (gone || write_to_reader(fd, text)) return;
+  gone = true;
+  // SIGPIPE comes to the writing thread alone; whoever listens for it listens for the process.
+  if (errno == EPIPE) ::kill(::getpid(), SIGPIPE);
 }
 
 std::string paint(bool colour, std::string_view code, std::string_view text) {

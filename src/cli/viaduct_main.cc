@@ -5,6 +5,7 @@
 
 int main(int argc, char** argv) {
   using namespace viaduct::cli;
+  set_up_process();
   const auto environment = viaduct::Environment::of_process(environ);
 
   CLI::App app("Runs Kubeflow TrainJobs as MPI runs.", "viaduct");

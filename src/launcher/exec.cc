@@ -16,6 +16,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "launcher/rank_report.h"
+#include "launcher/rank_streams.h"
 #include "topology/cpu_binding.h"
 
 namespace viaduct::launcher {
@@ -134,7 +135,9 @@ void exec_rank(const ExecOptions& options, Environment environment) {
     throw Error::from_errno(str("can't change to the working directory ", options.directory, " on ", host), errno,
                             ExitCode::cannot_execute);
   if (options.watch) stay_beside(*identity);
-  if (options.hello) write_all(STDERR_FILENO, format_hello({identity->rank, host, ::getpid(), cpus}));
+  const RankHello hello = {identity->rank, host, ::getpid(), cpus};
+  if (options.hello) write_all(STDERR_FILENO, format_hello(hello));
+  if (!options.output.empty()) connect_rank_streams(options.output, hello);
   restore_signals();
   std::vector<std::string> command;
   for (const auto& word : options.command) command.push_back(unescape_word(word));

@@ -14,9 +14,10 @@ struct ExecOptions {
   Rendezvous rendezvous;
   std::string binding = "cpu";
   std::string directory;  // change to it first; "": stay
-  bool hello = false;     // tell `launch` about this rank (launcher/output_demux.h)
+  std::string output;     // hand the program's output to `launch` here (launcher/rank_streams.h); "": leave it as it is
+  bool hello = false;     // tell `launch` about this rank on standard error (launcher/rank_report.h)
   bool die_with_parent = false;
-  bool watch = false;  // stay beside the program and report how it ended, for MPI launchers that tell nobody
+  bool watch = false;  // stay beside the program and report when it ends badly: no MPI launcher always tells
   std::vector<std::string> command;  // the program and its arguments
 };
 

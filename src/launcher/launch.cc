@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <deque>
 #include <map>
@@ -20,6 +21,7 @@
 #include "launcher/log_line.h"
 #include "launcher/mpirun_messages.h"
 #include "launcher/output_demux.h"
+#include "launcher/rank_streams.h"
 #include "model/exit_record.h"
 
 namespace viaduct::launcher {
@@ -52,7 +54,7 @@ class OutputLog {
   // An empty chunk is the end of that stream.
   void feed(bool is_error, std::string_view chunk) {
     const OutputSink sink = {[&](std::optional<int> rank, std::string_view line) { add(is_error, rank, line); },
-                             [&](const RankHello& hello) { started_[hello.rank] = hello; },
+                             [&](const RankHello& hello) { started_.try_emplace(hello.rank, hello); },
                              [&](const RankEnd& end) {
                                if (!first_end_) first_end_ = end;
                              }};
@@ -65,9 +67,31 @@ class OutputLog {
     flush();
   }
 
+  // What has come from the ranks of this host.
+  void take(RankStreams& streams) {
+    streams.read(stream_sink());
+    flush();
+  }
+  void finish(RankStreams& streams) {
+    streams.finish(stream_sink());
+    flush();
+  }
+
   void remark(std::string_view text) {
     append_log_line(pending_, {LogLine::Source::viaduct, 0, false, text});
     flush();
+  }
+
+  // A log that can't be written (a full disk) must not end the training: lines are lost, and that is told later.
+  void flush() {
+    if (lost_lines_ > 0) {
+      std::string remark = cut_in_line_ ? "\n" : "";
+      append_log_line(remark,
+                      {LogLine::Source::viaduct, 0, false, str(count_of(lost_lines_, "line"), " lost: ", why_lost_)});
+      if (write(remark) == 0) lost_lines_ = 0;
+    }
+    lost_lines_ += lost_lines_ > 0 ? std::count(pending_.begin(), pending_.end(), '\n') : write(pending_);
+    pending_.clear();
   }
 
   bool all_started() const { return static_cast<int>(started_.size()) == ranks_; }
@@ -82,6 +106,11 @@ class OutputLog {
   }
 
  private:
+  RankStreamSink stream_sink() {
+    return {[&](int rank, bool is_error, std::string_view line) { add(is_error, rank, line); },
+            [&](const RankHello& hello) { started_.try_emplace(hello.rank, hello); }};
+  }
+
   void add(bool is_error, std::optional<int> rank, std::string_view text) {
     failures_.feed(rank, text);
     append_log_line(pending_,
@@ -93,9 +122,16 @@ class OutputLog {
     lines.emplace_back(text.substr(0, longest_kept));
   }
 
-  void flush() {
-    if (!pending_.empty()) write_all(STDOUT_FILENO, pending_);
-    pending_.clear();
+  // How many lines could not be written, at least in part.
+  std::int64_t write(std::string_view text) {
+    std::string_view rest = text;
+    try {
+      write_off(STDOUT_FILENO, rest);
+    } catch (const Error& e) {
+      why_lost_ = e.what();
+    }
+    if (rest.size() < text.size()) cut_in_line_ = text[text.size() - rest.size() - 1] != '\n';
+    return std::count(rest.begin(), rest.end(), '\n');
   }
 
   int ranks_;
@@ -106,13 +142,17 @@ class OutputLog {
   std::optional<RankEnd> first_end_;
   std::unordered_map<int, std::deque<std::string>> last_lines_;
   std::string pending_;
+  std::int64_t lost_lines_ = 0;
+  std::string why_lost_;
+  bool cut_in_line_ = false;  // what was written last was no whole line
 };
 
 class Launch {
  public:
-  Launch(const LaunchOptions& options, PreparedLaunch prepared, const Clock& clock, Fd signals)
+  Launch(const LaunchOptions& options, PreparedLaunch prepared, RankStreams streams, const Clock& clock, Fd signals)
       : options_(options),
         prepared_(std::move(prepared)),
+        streams_(std::move(streams)),
         clock_(clock),
         signals_(std::move(signals)),
         log_(static_cast<int>(prepared_.plan.ranks()), prepared_.mpirun.flavour, prepared_.output_nonce) {
@@ -128,6 +168,7 @@ class Launch {
     while (!mpirun_->poll()) step();
     drain();
     end_descendants(stopping_ ? SIGKILL : SIGTERM, leftover_grace);
+    log_.flush();
     conclude(*mpirun_->poll());
     return record_;
   }
@@ -151,14 +192,16 @@ class Launch {
 
   // Waits for one thing to happen and deals with it.
   void step() {
-    pollfd fds[] = {{signals_.get(), POLLIN, 0},
-                    {mpirun_->pidfd(), POLLIN, 0},
-                    {stdout_.get(), POLLIN, 0},
-                    {stderr_.get(), POLLIN, 0}};
-    ::poll(fds, std::size(fds), timeout_ms());
+    std::vector<pollfd> fds = {{signals_.get(), POLLIN, 0},
+                               {mpirun_->pidfd(), POLLIN, 0},
+                               {stdout_.get(), POLLIN, 0},
+                               {stderr_.get(), POLLIN, 0}};
+    streams_.add_polls(fds);
+    ::poll(fds.data(), fds.size(), timeout_ms());
     if (fds[0].revents != 0) take_signals();
     if (fds[2].revents != 0) pump(stdout_, false);
     if (fds[3].revents != 0) pump(stderr_, true);
+    log_.take(streams_);
     if (!told_started_ && log_.all_started()) tell_started();
     if (!stopping_ && log_.first_bad_end()) begin_stopping(survivor_grace);
     if (stopping_ && steady_clock::now() >= next_stop_) escalate();
@@ -186,20 +229,27 @@ class Launch {
   // Reads what is left in the pipes. A process that a rank left behind may hold them open for ever.
   void drain() {
     const auto until = steady_clock::now() + drain_limit;
-    while ((stdout_ || stderr_) && steady_clock::now() < until) {
-      pollfd fds[] = {{stdout_.get(), POLLIN, 0}, {stderr_.get(), POLLIN, 0}};
+    while ((stdout_ || stderr_ || streams_.open()) && steady_clock::now() < until) {
+      std::vector<pollfd> fds = {{stdout_.get(), POLLIN, 0}, {stderr_.get(), POLLIN, 0}};
+      streams_.add_polls(fds);
       constexpr int pause_ms = 20;
-      if (::poll(fds, std::size(fds), pause_ms) == 0 && !children_left()) break;
+      if (::poll(fds.data(), fds.size(), pause_ms) == 0 && !children_left()) break;
       if (fds[0].revents != 0) pump(stdout_, false);
       if (fds[1].revents != 0) pump(stderr_, true);
+      log_.take(streams_);
     }
     if (stdout_) log_.feed(false, "");
     if (stderr_) log_.feed(true, "");
+    log_.finish(streams_);
   }
 
   void tell_started() {
     told_started_ = true;
-    write_file_atomically(options_.attempt_directory / "started", format_rfc3339(clock_.now()) + "\n");
+    try {
+      write_file_atomically(options_.attempt_directory / "started", format_rfc3339(clock_.now()) + "\n");
+    } catch (const Error& e) {
+      log_.remark(e.what());
+    }
     if (prepared_.plan.launch == model::LaunchStyle::wrapped)
       log_.remark(str(count_of(prepared_.plan.ranks(), "rank"), " started on ",
                       count_of(static_cast<std::int64_t>(prepared_.hosts.size()), "host")));
@@ -251,10 +301,14 @@ class Launch {
     return own ? grace_ + mpirun_grace : mpirun_grace;
   }
 
+  // Only to processes that came from here: a rank's pid may be another's by now, or was never told truly.
   int signal_ranks(int signal) const {
+    const auto living = living_descendants();
     int count = 0;
     for (const auto& [rank, hello] : log_.started())
-      if (hello.host == record_.node && ::kill(static_cast<pid_t>(hello.pid), signal) == 0) ++count;
+      if (hello.host == record_.node && std::binary_search(living.begin(), living.end(), hello.pid) &&
+          ::kill(static_cast<pid_t>(hello.pid), signal) == 0)
+        ++count;
     return count;
   }
 
@@ -319,6 +373,7 @@ class Launch {
 
   const LaunchOptions& options_;
   PreparedLaunch prepared_;
+  RankStreams streams_;
   const Clock& clock_;
   Fd signals_;
   OutputLog log_;
@@ -355,12 +410,13 @@ int launch(const LaunchOptions& options, const Environment& environment, const C
   }
   model::ExitRecord record;
   try {
-    PreparedLaunch prepared = prepare_launch(options, environment, own_executable());
+    RankStreams streams;
+    PreparedLaunch prepared = prepare_launch(options, environment, own_executable(), streams.address());
     if (options.dry_run) {
       write_all(STDOUT_FILENO, describe(prepared));
       return 0;
     }
-    record = Launch(options, std::move(prepared), clock, std::move(signals)).run();
+    record = Launch(options, std::move(prepared), std::move(streams), clock, std::move(signals)).run();
   } catch (const Error& e) {
     if (options.dry_run) throw;
     end_descendants(SIGKILL, milliseconds(0));

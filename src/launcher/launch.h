@@ -36,8 +36,9 @@ struct PreparedLaunch {
   Environment environment;
   std::string output_nonce;  // marks the ranks' output (launcher/rank_tag.h)
 };
+// `output_address`: where `launch` listens for the output of ranks on this host (launcher/rank_streams.h).
 PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& environment,
-                              const std::filesystem::path& agent);
+                              const std::filesystem::path& agent, const std::string& output_address);
 std::string describe(const PreparedLaunch& launch);  // for --dry-run
 
 // Starts mpirun, prints the ranks' output as log lines (launcher/log_line.h) on standard output, ends everything on

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -9,19 +10,9 @@
 namespace viaduct::launcher {
 namespace {
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
 std::string_view first_line(std::string_view text) {
   text = trim(text);
   return trim(text.substr(0, text.find('\n')));
-}
-
-// The first word after `marker`: "4.1.4" for "mpirun (Open MPI) 4.1.4" and the marker ")".
-std::optional<std::string> word_after(std::string_view text, std::string_view marker) {
-  const auto at = text.find(marker);
-  if (at == std::string_view::npos) return std::nullopt;
-  text = trim(text.substr(at + marker.size()));
-  return std::string(text.substr(0, text.find_first_of(" \t\r\n,")));
 }
 
 // The number at the start of a text: 1 for "1rc2".
@@ -33,13 +24,13 @@ std::optional<int> leading_number(std::string_view text) {
 }
 
 // "5.0.11", "5.1.0rc2", "2019" (Update 6): a major number of at least `oldest`; the minor one may be missing.
-std::optional<MpiFlavour> flavour(MpiFamily family, const std::optional<std::string>& version, int oldest) {
-  if (!version) return std::nullopt;
-  const auto parts = split(*version, '.');
+std::optional<MpiFlavour> flavour(MpiFamily family, std::string version, int oldest) {
+  version = version.substr(0, version.find(','));
+  const auto parts = split(version, '.');
   const auto major = leading_number(parts[0]);
   const auto minor = parts.size() > 1 ? leading_number(parts[1]) : 0;
   if (!major || !minor || *major < oldest) return std::nullopt;
-  return MpiFlavour{family, *major, *minor, *version};
+  return MpiFlavour{family, *major, *minor, std::move(version)};
 }
 
 std::optional<MpiFlavour> recognise(std::string_view output) {

@@ -12,17 +12,7 @@ namespace {
 
 constexpr std::size_t longest_paragraph = 8192;
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
-std::optional<std::string_view> text_after(std::string_view text, std::string_view marker) {
-  const auto at = text.find(marker);
-  if (at == std::string_view::npos) return std::nullopt;
-  text.remove_prefix(at + marker.size());
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  return text;
-}
-
-// The number or the word that follows a marker.
+// The number that follows a marker.
 std::optional<int> number_after(std::string_view text, std::string_view marker) {
   const auto rest = text_after(text, marker);
   int number = 0;
@@ -31,24 +21,34 @@ std::optional<int> number_after(std::string_view text, std::string_view marker) 
   return number;
 }
 
-std::string word_after(std::string_view text, std::string_view marker) {
-  const auto rest = text_after(text, marker);
-  return rest ? std::string(rest->substr(0, rest->find(' '))) : "";
+// A rank may print what looks like a message of mpirun's; numbers that can't be true are as good as not told.
+std::optional<int> rank_after(std::string_view text, std::string_view marker) {
+  const auto rank = number_after(text, marker);
+  return rank && *rank >= 0 ? rank : std::nullopt;
+}
+
+std::optional<int> signal_after(std::string_view text, std::string_view marker) {
+  const auto signal = number_after(text, marker);
+  return signal && *signal > 0 && *signal < 128 ? signal : std::nullopt;
+}
+
+// Codes of any size are told; a process leaves the low byte only.
+std::optional<int> exit_code_after(std::string_view text, std::string_view marker) {
+  const auto code = number_after(text, marker);
+  return code ? std::optional(*code & 255) : std::nullopt;
 }
 
 // The rank in "[[20254,1],3]" (Open MPI up to 4) and "[prterun-vm-10312@1,3]".
 std::optional<int> rank_of_process(std::string_view text, std::string_view marker) {
   const std::string name = word_after(text, marker);
   const auto comma = name.rfind(',');
-  return comma == std::string::npos ? std::nullopt : number_after(name.substr(comma), ",");
+  return comma == std::string::npos ? std::nullopt : rank_after(name.substr(comma), ",");
 }
-
-std::optional<int> low_byte(std::optional<int> code) { return code ? std::optional(*code & 255) : std::nullopt; }
 
 RankFailure abort_of(int rank, std::optional<int> code) {
   RankFailure failure;
   failure.rank = rank;
-  failure.exit_code = low_byte(code);
+  failure.exit_code = code;
   failure.aborted = true;
   return failure;
 }
@@ -58,21 +58,21 @@ std::optional<RankFailure> read_open_mpi(std::string_view text) {
   RankFailure failure;
   if (contains(text, "MPI_ABORT was invoked")) {
     failure.aborted = true;
-    failure.exit_code = low_byte(number_after(text, "errorcode"));
-    if (contains(text, "in communicator MPI_COMM_WORLD")) failure.rank = number_after(text, "invoked on rank");
+    failure.exit_code = exit_code_after(text, "errorcode");
+    if (contains(text, "in communicator MPI_COMM_WORLD")) failure.rank = rank_after(text, "invoked on rank");
     return failure;
   }
   if (contains(text, "The first process to do so was:")) {
     failure.rank = rank_of_process(text, "Process name:");
-    failure.exit_code = number_after(text, "Exit code:");
+    failure.exit_code = exit_code_after(text, "Exit code:");
     return failure;
   }
   const bool signalled = contains(text, "exited on signal");
   if (!signalled && !contains(text, "has exited due to process rank")) return std::nullopt;
-  failure.rank = number_after(text, "process rank");
+  failure.rank = rank_after(text, "process rank");
   failure.pid = number_after(text, "with PID").value_or(0);
   failure.host = word_after(text, "on node");
-  if (signalled) failure.signal = number_after(text, "exited on signal");
+  if (signalled) failure.signal = signal_after(text, "exited on signal");
   failure.aborted = contains(text, "calling \"abort\"");
   return failure;
 }
@@ -131,12 +131,12 @@ std::optional<std::string> FailureParser::hint() const { return hint_.empty() ? 
 void FailureParser::feed_rank_line(int rank, std::string_view line) {
   if (line.starts_with("Abort(")) {  // Abort(3) on node 1 (rank 1 in comm 0): application called MPI_Abort(...)
     if (number_after(line, ") on node") != rank) return;
-    found(abort_of(rank, number_after(line, "Abort(")));
+    found(abort_of(rank, exit_code_after(line, "Abort(")));
   } else if (line.starts_with("MPI_ABORT was invoked on rank")) {
     found(abort_of(rank, std::nullopt));
     aborting_rank_ = rank;
   } else if (aborting_rank_ == rank && line.starts_with("  Errorcode:")) {
-    found(abort_of(rank, number_after(line, "Errorcode:")));
+    found(abort_of(rank, exit_code_after(line, "Errorcode:")));
     aborting_rank_.reset();
   } else if (line.starts_with("[proxy:")) {
     look_for_hint(line);
@@ -169,17 +169,17 @@ void FailureParser::read_hydra_report(std::string_view line) {
   } else if (!report_) {
     return;
   } else if (contains(line, " RUNNING AT ")) {
-    report_->rank = number_after(line, "RANK ");
+    report_->rank = rank_after(line, "RANK ");
     report_->pid = number_after(line, "PID ").value_or(0);
     report_->host = word_after(line, "RUNNING AT ");
     if (report_->host == "localhost") report_->host.clear();  // the hostfile's name for this host, says nothing
-  } else if (const auto code = number_after(line, "EXIT CODE:")) {
+  } else if (const auto code = exit_code_after(line, "EXIT CODE:")) {
     report_->exit_code = code;
     found(*report_);
-  } else if (const auto killer = number_after(line, "KILLED BY SIGNAL:")) {
+  } else if (const auto killer = signal_after(line, "KILLED BY SIGNAL:")) {
     report_->signal = killer;
     read_intel_report();
-  } else if (const auto signal = number_after(line, "(signal ")) {
+  } else if (const auto signal = signal_after(line, "(signal ")) {
     if (!first_ || first_->pid != report_->pid || first_->aborted) return;
     if (report_->exit_code != signal) first_.emplace();
     first_->exit_code.reset();

@@ -38,6 +38,12 @@ Wanted wanted_for(const model::RunPlan& plan) {
   return {MpiFamily::open_mpi, "Open MPI", {"mpirun", "mpirun.openmpi", "mpiexec"}, "openmpi-bin"};
 }
 
+bool needs_mpirun(const model::RunPlan& plan) {
+  if (plan.launch == model::LaunchStyle::wrapped) return true;
+  const std::string name = fs::path(plan.command.front()).filename().string();
+  return name == "mpirun" || name == "mpiexec" || name == "mpiexec.hydra" || name == "orterun" || name == "prterun";
+}
+
 // Changes whenever the program at that path does.
 std::string fingerprint(const fs::path& path) {
   struct stat status {};
@@ -75,6 +81,7 @@ std::string version_output(const fs::path& path, const Environment& environment,
 }  // namespace
 
 FoundMpirun find_mpirun(const model::RunPlan& plan, const Environment& environment, const fs::path& cache) {
+  if (!needs_mpirun(plan)) return {};
   Wanted wanted = wanted_for(plan);
   if (const auto chosen = environment.get("VIADUCT_MPIRUN")) wanted.programs = {*chosen};
   std::vector<std::string> others;

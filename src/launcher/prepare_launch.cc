@@ -37,19 +37,25 @@ std::vector<int> slots_of(const std::vector<HostSlots>& hosts) {
   return slots;
 }
 
-std::vector<std::string> rank_command(const PreparedLaunch& launch, const std::filesystem::path& agent) {
-  const Rendezvous rendezvous = {launch.only_this_host ? "127.0.0.1" : launch.hosts.front().host, free_port(),
-                                 free_port()};
-  std::vector<std::string> argv = {
-      agent.string(), "exec",
-      "--hello",      "--die-with-parent",
-      "--slots",      model::compress_counts(slots_of(launch.hosts)),
-      "--rendezvous", str(rendezvous.address, ":", rendezvous.port, ":", rendezvous.jax_port),
-      "--binding",    launch.plan.binding};
-  // Hydra lets the other ranks run on when one exits with a code but has not called MPI, and names no rank.
-  if (launch.mpirun.flavour.family != MpiFamily::open_mpi) argv.emplace_back("--watch");
-  if (!launch.plan.working_directory.empty()) argv.insert(argv.end(), {"--directory", launch.plan.working_directory});
-  argv.push_back("--");
+std::vector<std::string> rank_command(const PreparedLaunch& launch, const std::filesystem::path& agent,
+                                      const std::string& output_address) {
+  const std::string address = launch.only_this_host ? "127.0.0.1" : launch.hosts.front().host;
+  std::vector<std::string> argv = {agent.string(), "exec", "--watch", "--die-with-parent"};
+  const auto add = [&](const std::string& option, const std::string& value) {
+    argv.push_back(option);
+    argv.push_back(value);
+  };
+  // From other hosts the output comes through the MPI launcher, tagged by it (launcher/rank_tag.h).
+  if (launch.only_this_host) {
+    add("--output", output_address);
+  } else {
+    argv.emplace_back("--hello");
+  }
+  add("--slots", model::compress_counts(slots_of(launch.hosts)));
+  add("--rendezvous", str(address, ":", free_port(), ":", free_port()));
+  add("--binding", launch.plan.binding);
+  if (!launch.plan.working_directory.empty()) add("--directory", launch.plan.working_directory);
+  argv.emplace_back("--");
   for (const auto& word : launch.plan.command) argv.push_back(escape_word(word));
   return argv;
 }
@@ -64,7 +70,7 @@ std::vector<std::string> with_hostfile_paths(std::vector<std::string> argv, cons
   return argv;
 }
 
-void make_command(PreparedLaunch& launch, const std::filesystem::path& agent) {
+void make_command(PreparedLaunch& launch, const std::filesystem::path& agent, const std::string& output_address) {
   LaunchRequest request;
   request.mpi = launch.mpirun.flavour;
   request.mpirun = launch.mpirun.path.string();
@@ -79,7 +85,7 @@ void make_command(PreparedLaunch& launch, const std::filesystem::path& agent) {
     launch.command.argv = with_hostfile_paths(launch.plan.command, launch.hostfile.string());
     launch.command.env = hands_off_env(request);
   } else {
-    request.rank_command = rank_command(launch, agent);
+    request.rank_command = rank_command(launch, agent, output_address);
     launch.command = make_launch_command(request);
   }
 }
@@ -87,7 +93,7 @@ void make_command(PreparedLaunch& launch, const std::filesystem::path& agent) {
 }  // namespace
 
 PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& environment,
-                              const std::filesystem::path& agent) {
+                              const std::filesystem::path& agent, const std::string& output_address) {
   PreparedLaunch launch;
   launch.plan = model::read_run_plan(read_json_document(options.plan_file.string(), read_file(options.plan_file)));
   launch.hosts = options.hosts;
@@ -110,7 +116,7 @@ PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& e
   launch.mpirun = find_mpirun(launch.plan, launch.environment, options.cache_directory);
   launch.hostfile = options.attempt_directory / "hostfile";
   launch.hostfile_text = render_hostfile(launch.hosts, launch.mpirun.flavour.family);
-  make_command(launch, agent);
+  make_command(launch, agent, output_address);
   for (const auto& [name, value] : launch.command.env) {
     // What the user set for his MPI stays, but for what the plan owns.
     if (launch.plan.launch == model::LaunchStyle::own_launcher) {
@@ -123,7 +129,9 @@ PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& e
 }
 
 std::string describe(const PreparedLaunch& launch) {
-  std::string out = str("mpirun:   ", launch.mpirun.path.string(), " (", describe(launch.mpirun.flavour), ")\n");
+  const auto& [mpirun, flavour] = launch.mpirun;
+  std::string out =
+      mpirun.empty() ? "mpirun:   none needed\n" : str("mpirun:   ", mpirun.string(), " (", describe(flavour), ")\n");
   out += str("ranks:    ", launch.plan.ranks(), " on ",
              count_of(static_cast<std::int64_t>(launch.hosts.size()), "host"), "\n");
   out += str("hostfile: ", launch.hostfile.string(), "\n");

@@ -57,6 +57,7 @@ std::optional<RankEnd> parse_end(std::string_view line) {
   const auto exit_code = take_number(line, "exit");
   const auto signal = take_number(line, "signal");
   if (!rank || exit_code.has_value() == signal.has_value() || !line.empty()) return std::nullopt;
+  if (exit_code.value_or(0) > 255 || signal.value_or(0) > 127) return std::nullopt;
   return RankEnd{*rank, exit_code.value_or(0), signal.value_or(0)};
 }
 

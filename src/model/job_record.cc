@@ -81,23 +81,13 @@ Value trainjob_status(const JobRecord& record) {
 
 namespace {
 
-Value identity_to_value(const ProcessIdentity& identity) {
-  Value out = Value::mapping();
-  out.set("host", identity.host);
-  out.set("bootId", identity.boot_id);
-  out.set("pid", identity.pid);
-  out.set("startTicks", identity.start_ticks);
-  return out;
-}
-
-ProcessIdentity read_identity(ObjectReader& record, std::string_view key) {
+ProcessIdentity read_identity_fields(ObjectReader& reader) {
   ProcessIdentity identity;
-  record.object(key, [&](ObjectReader& reader) {
-    identity.host = reader.string("host").value_or("");
-    identity.boot_id = reader.string("bootId").value_or("");
-    identity.pid = reader.integer("pid").value_or(0);
-    identity.start_ticks = reader.integer("startTicks").value_or(0);
-  });
+  identity.host = reader.string("host").value_or("");
+  identity.boot_id = reader.string("bootId").value_or("");
+  identity.pid_namespace = reader.string("pidNamespace").value_or("");
+  identity.pid = reader.integer("pid").value_or(0);
+  identity.start_ticks = reader.integer("startTicks").value_or(0);
   return identity;
 }
 
@@ -147,13 +137,27 @@ JobRecord read_fields(ObjectReader& reader) {
   record.created = read_time(reader, "created").value_or(Timestamp());
   record.started = read_time(reader, "started");
   record.ended = read_time(reader, "ended");
-  record.supervisor = read_identity(reader, "supervisor");
-  record.launcher = read_identity(reader, "launcher");
+  reader.object("supervisor", [&](ObjectReader& identity) { record.supervisor = read_identity_fields(identity); });
+  reader.object("launcher", [&](ObjectReader& identity) { record.launcher = read_identity_fields(identity); });
   reader.object("status", [&](ObjectReader& status) { read_status(status, record); });
   return record;
 }
 
 }  // namespace
+
+Value to_value(const ProcessIdentity& identity) {
+  Value out = Value::mapping();
+  out.set("host", identity.host);
+  out.set("bootId", identity.boot_id);
+  out.set("pidNamespace", identity.pid_namespace);
+  out.set("pid", identity.pid);
+  out.set("startTicks", identity.start_ticks);
+  return out;
+}
+
+ProcessIdentity read_identity(const Document& document) {
+  return read_record<ProcessIdentity>(document, read_identity_fields);
+}
 
 Value to_value(const JobRecord& record) {
   Value out = Value::mapping();
@@ -178,8 +182,8 @@ Value to_value(const JobRecord& record) {
   out.set("created", format_rfc3339(record.created));
   if (record.started) out.set("started", format_rfc3339(*record.started));
   if (record.ended) out.set("ended", format_rfc3339(*record.ended));
-  if (record.supervisor.pid > 0) out.set("supervisor", identity_to_value(record.supervisor));
-  if (record.launcher.pid > 0) out.set("launcher", identity_to_value(record.launcher));
+  if (record.supervisor.pid > 0) out.set("supervisor", to_value(record.supervisor));
+  if (record.launcher.pid > 0) out.set("launcher", to_value(record.launcher));
   out.set("status", trainjob_status(record));
   return out;
 }

@@ -73,6 +73,9 @@ void set_condition(JobRecord& record, const std::string& type, bool status, cons
                    const std::string& message, Timestamp now);
 const Condition* find_condition(const JobRecord& record, std::string_view type);
 
+Value to_value(const ProcessIdentity& identity);
+ProcessIdentity read_identity(const Document& document);  // throws Error
+
 Value to_value(const JobRecord& record);
 JobRecord read_job_record(const Document& document);  // throws Error
 

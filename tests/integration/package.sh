@@ -3,7 +3,10 @@
 # pages and completions are in place. The clean Debian is made once, by debootstrap, and kept as an archive in the cache.
 set -euo pipefail
 
-[[ $EUID -eq 0 ]] || { echo "SKIPPED: only root can make a Debian root and install into it"; exit 77; }
+if [[ $EUID -ne 0 ]] || ! unshare --mount true; then
+  echo "SKIPPED: making a Debian and installing into it takes root, and the right to mount"
+  exit 77
+fi
 # In a mount namespace of its own: what is mounted here is gone with it, however this ends.
 [[ ${1:-} == unshared ]] || exec unshare --mount "${BASH_SOURCE[0]}" unshared
 
@@ -11,7 +14,7 @@ set -euo pipefail
 # Where this machine itself gets its Debian packages, a line each: address, release, component.
 sources=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian')
 mirror=$(awk '$2 == "bookworm" { print $1; exit }' <<< "$sources")
-[[ -n $mirror ]] || { echo "SKIPPED: this machine's apt has no package lists of Debian 12 (bookworm)"; exit 77; }
+[[ -n $mirror ]] || { echo "SKIPPED: this machine's apt has no package lists of Debian 12 (apt-get update)"; exit 77; }
 
 build=$(dirname "$VIADUCT")/..
 cache=${VIADUCT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/viaduct}
@@ -40,7 +43,6 @@ fi
 
 echo "packing"
 cpack --config "$build/CPackConfig.cmake" -G DEB -B "$work/deb" > "$work/log" 2>&1 || { tail -n 20 "$work/log"; exit 1; }
-rm -rf "$work"/deb/_CPack_Packages
 dpkg-deb --info "$work"/deb/*.deb
 dpkg-deb --contents "$work"/deb/*.deb
 

@@ -317,3 +317,12 @@ TEST_CASE("decide: the replicated jobs are counted, the last one's end is the ru
         "node ready 0 active 0 succeeded 0 failed 0 suspended 1; launcher ready 0 active 0 succeeded 0 failed 0 "
         "suspended 1; ");
 }
+
+TEST_CASE("decide: a job ended when its exit record says, not when somebody looked") {
+  Observation observation = ended(0);
+  observation.exit.ended = Timestamp{5'000};
+  const Decision decision =
+      decide(record_in(Phase::running), observation, nothing, RunPlan(), Timestamp{60'000});
+  REQUIRE(decision.record.ended);
+  CHECK(decision.record.ended->ms == 5'000);
+}

@@ -111,4 +111,18 @@ TEST_CASE("diagnostics: colours are only there when asked for") {
   CHECK(diagnostics.render(true).find("\x1b[1;31merror:\x1b[0m wrong") != std::string::npos);
 }
 
+TEST_CASE("diagnostics: messages and hints steer no terminal") {
+  CHECK(rendered(nullptr, {}, "bad \x1b[2J", "try \a") == "error: bad \\x1b[2J\n    hint: try \\x07\n");
+}
+
+TEST_CASE("diagnostics: of very many a hundred are shown, errors first") {
+  Diagnostics diagnostics;
+  for (int i = 0; i < 150; ++i) diagnostics.warning(nullptr, {}, "odd");
+  diagnostics.error(nullptr, {}, "wrong");
+  const auto lines = split(diagnostics.render(false), '\n');
+  REQUIRE(lines.size() == 102);
+  CHECK(lines[0] == "error: wrong");
+  CHECK(lines[100] == "and 51 more");
+}
+
 }  // namespace viaduct

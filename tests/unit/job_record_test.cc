@@ -33,8 +33,8 @@ JobRecord full_record() {
   record.created = {1'000'500};
   record.started = Timestamp{2'000'250};
   record.ended = Timestamp{3'000'000};
-  record.supervisor = {"host", "boot", 12, 34};
-  record.launcher = {"host", "boot", 13, 35};
+  record.supervisor = {"host", "boot", "pid:[7]", 12, 34};
+  record.launcher = {"host", "boot", "", 13, 35};
   record.conditions = {{"Suspended", false, "Resumed", "TrainJob is resumed", {2'000'000}}};
   record.jobs_status = {{"node", 1, 0, 0, 1, 0}, {"launcher", 0, 1, 2, 3, 4}};
   return record;

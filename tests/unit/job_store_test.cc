@@ -89,7 +89,7 @@ TEST_CASE("job store: a job is its owner's alone") {
   create(store, job_named("a", "u", true));
   CHECK(mode_of(scratch / "home/jobs") == 0700);
   CHECK(mode_of(store.directory("a")) == 0700);
-  for (const auto* file : {"record.json", "plan.json", "trainjob.yaml", "runtime.yaml", "request.json"})
+  for (const auto* file : {"record.json", "plan.json", "trainjob.yaml", "runtime.yaml", "request.suspend"})
     CHECK(mode_of(store.directory("a") / file) == 0600);
 }
 
@@ -98,7 +98,10 @@ TEST_CASE("job store: a job that is to begin suspended has that as its request")
   const JobStore store(scratch / "home");
   create(store, job_named("a", "u", true));
   CHECK(store.load_requests("a").suspend);
-  store.save_requests("a", {false, true, 143});
+  CHECK_FALSE(store.load_requests("a").cancel);
+  store.request_cancel("a");
+  store.request_cancel("a");
+  store.request_suspend("a", false);
   CHECK_FALSE(store.load_requests("a").suspend);
   CHECK(store.load_requests("a").cancel);
 }
@@ -187,8 +190,6 @@ TEST_CASE("job store: a damaged file is an error that names it") {
     damaged("record.json", content, [&] { store.load("a"); });
     damaged("plan.json", content, [&] { store.load_plan("a"); });
   }
-  damaged("request.json", "{\"suspend\": 1}", [&] { store.load_requests("a"); });
-  damaged("request.json", "{", [&] { store.load_requests("a"); });
   damaged("trainjob.yaml", "a: [", [&] { store.load_trainjob("a"); });
   damaged("trainjob.yaml", "", [&] { store.load_trainjob("a"); });
 }
@@ -248,14 +249,19 @@ TEST_CASE("job store: an attempt is claimed once, by one of all that want it") {
     const auto contend = [&] {
       --waiting;
       while (waiting > 0) std::this_thread::yield();
-      claimed += store.claim_attempt("a", attempt) ? 1 : 0;
+      claimed += store.claim_attempt("a", attempt, identify_self()) ? 1 : 0;
     };
     std::thread other(contend);
     contend();
     other.join();
     CHECK(claimed == 1);
-    CHECK_FALSE(JobStore(scratch / "home").claim_attempt("a", attempt));
+    CHECK_FALSE(JobStore(scratch / "home").claim_attempt("a", attempt, identify_self()));
     CHECK(fs::is_directory(store.attempt_directory("a", attempt) / "exit"));
   }
-  CHECK_THROWS_AS(store.claim_attempt("nobody", 1), Error);
+  CHECK_FALSE(store.attempt_is_abandoned("a", 1));
+  ProcessIdentity gone = identify_self();
+  gone.start_ticks += 1;
+  CHECK(store.claim_attempt("a", 51, gone));
+  CHECK(store.attempt_is_abandoned("a", 51));
+  CHECK_THROWS_AS(store.claim_attempt("nobody", 1, identify_self()), Error);
 }

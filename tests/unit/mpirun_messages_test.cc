@@ -247,3 +247,11 @@ TEST_CASE("mpirun messages: broken messages are passed over") {
     CHECK(!parse(text).first_failure());
   }
 }
+
+TEST_CASE("mpirun messages: numbers are such that a record can hold them") {
+  std::string output = open_mpi_4_exit;
+  output.replace(output.find("Exit code:    7"), 15, "Exit code:    -5");
+  check(parse(output).first_failure(), {1, "", 0, 251, none, false});
+  output.replace(output.find(",1],1]"), 6, ",1],-1]");
+  CHECK_FALSE(parse(output).first_failure()->rank);
+}

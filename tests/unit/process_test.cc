@@ -416,6 +416,17 @@ TEST_CASE("process: of a process on another host nothing can be said") {
   CHECK(liveness(identity) == Liveness::on_another_host);
 }
 
+TEST_CASE("process: of a process in another pid namespace nothing can be said") {
+  ProcessIdentity identity = identify_self();
+  CHECK_FALSE(identity.pid_namespace.empty());
+  identity.pid_namespace = "pid:[1]";
+  CHECK(liveness(identity) == Liveness::on_another_host);
+  identity.pid_namespace.clear();  // from an old record
+  CHECK(liveness(identity) == Liveness::alive);
+  identity.boot_id.clear();
+  CHECK(liveness(identity) == Liveness::on_another_host);
+}
+
 TEST_CASE("process: a program's name with blanks and parentheses does not confuse its identity") {
   std::string name = "/tmp/viaduct-process-XXXXXX";
   REQUIRE(::mkdtemp(name.data()) != nullptr);

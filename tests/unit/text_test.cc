@@ -99,4 +99,18 @@ TEST_CASE("text: count_of adds an s for all but one") {
   CHECK(count_of(2, "rank") == "2 ranks");
 }
 
+TEST_CASE("text: printable shows what would steer a terminal, and leaves the rest") {
+  CHECK(printable("a\tb\n\"é\" \xe2\x82\xac") == "a\tb\n\"é\" \xe2\x82\xac");
+  CHECK(printable("\x1b[31m\a\r\x7f") == "\\x1b[31m\\x07\\x0d\\x7f");
+  CHECK(printable("\xc2\x9b"
+                  "2J") == "\\xc2\\x9b2J");
+  CHECK(printable(std::string_view("\x9b\xff\0", 3)) == "\\x9b\\xff\\x00");
+}
+
+TEST_CASE("text: word_after finds the word behind a marker") {
+  CHECK(word_after("PID: \t17 ended", "PID:") == "17");
+  CHECK(word_after("PID:", "PID:").empty());
+  CHECK(word_after("none", "PID:").empty());
+}
+
 }  // namespace viaduct
