@@ -132,11 +132,11 @@ void RunView::say_how_it_ended() {
                          duration_of(record, clock_.now()));
   if (record.reason == "DeadlineExceeded" || record.reason == "ReachedMaxRestarts")
     text += str(" (", record.reason, ")");
-  text += str(": ", record.message, "\n");
+  text += str(": ", printable(record.message), "\n");
   if (record.failure && !record.failure->last_lines.empty()) {
     text += str("  the last ", count_of(static_cast<std::int64_t>(record.failure->last_lines.size()), "line"), " of ",
                 record.failure->rank ? str("rank ", *record.failure->rank) : std::string("that rank"), ":\n");
-    for (const auto& line : record.failure->last_lines) text += str("    ", line, "\n");
+    for (const auto& line : record.failure->last_lines) text += str("    ", printable(line), "\n");
   }
   if (!record.hint.empty()) text += str("  ", paint(colour, "36", "hint:"), " ", record.hint, "\n");
   terminal_.err(text);

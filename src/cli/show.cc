@@ -107,7 +107,7 @@ std::string status_text(Context& context, const model::JobRecord& record) {
   row("job", record.name);
   row("state", str(state_of(record),
                    record.reason.empty() || record.reason == state_of(record) ? "" : str(" (", record.reason, ")")));
-  row("message", record.message);
+  row("message", printable(record.message));
   row("hint", record.hint);
   row("exit code", record.exit_code ? std::to_string(*record.exit_code) : "");
   row("runtime", record.runtime);
@@ -129,7 +129,7 @@ std::string status_text(Context& context, const model::JobRecord& record) {
   }
   if (record.failure && !record.failure->last_lines.empty()) {
     row("last lines", record.failure->rank ? str("of rank ", *record.failure->rank, ":") : "of that rank:");
-    for (const auto& line : record.failure->last_lines) out += str("    ", line, "\n");
+    for (const auto& line : record.failure->last_lines) out += str("    ", printable(line), "\n");
   }
   return out;
 }
