@@ -65,9 +65,9 @@ class Supervision {
     record_ = decision.record;
     if (decision.action == Action::submit) submit();
     if (decision.action == Action::stop) stop();
-    if (changed) watcher_.on_record(record_);
     unsaved_ = unsaved_ || changed;
     if (unsaved_) save();
+    if (changed) watcher_.on_record(record_);
   }
 
   // A full disk must not end the training: what can't be written now is written later, at the latest when the job ends.

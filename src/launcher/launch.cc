@@ -36,6 +36,8 @@ constexpr milliseconds survivor_grace(1000);  // for the other ranks when one ha
 constexpr milliseconds leftover_grace(1000);  // for what ranks left behind
 constexpr milliseconds drain_limit(500);      // for output in the pipes after mpirun's end
 
+constexpr int parent_died = SIGHUP;  // the supervisor asks with TERM and INT
+
 sigset_t stop_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -258,9 +260,8 @@ class Launch {
   void take_signals() {
     signalfd_siginfo info{};
     while (::read(signals_.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-      const bool orphaned = options_.parent > 0 && ::getppid() != options_.parent;
       if (!stopping_) {
-        stop_cause_ = orphaned ? model::ExitRecord::Cause::supervisor_died : model::ExitRecord::Cause::stopped;
+        asked_to_stop_ = true;
         stop_signal_ = static_cast<int>(info.ssi_signo);
         begin_stopping(std::chrono::seconds(prepared_.plan.grace_seconds));
       }
@@ -315,12 +316,12 @@ class Launch {
   void conclude(const ExitStatus& mpirun_status) {
     record_.ended = clock_.now();
     record_.exit_code = mpirun_status.shell_code();
-    if (stop_cause_) {
-      record_.cause = *stop_cause_;
-      record_.message = *stop_cause_ == model::ExitRecord::Cause::supervisor_died
-                            ? str("the viaduct process that ran it (pid ", options_.parent, " on ", record_.node,
-                                  ") was killed; its ranks were ended")
-                            : str("ended on request (", describe(ExitStatus{0, stop_signal_}), ")");
+    if (asked_to_stop_) {
+      const bool orphaned = options_.parent > 0 && stop_signal_ == parent_died;
+      record_.cause = orphaned ? model::ExitRecord::Cause::supervisor_died : model::ExitRecord::Cause::stopped;
+      record_.message = orphaned ? str("the viaduct process that ran it (pid ", options_.parent, " on ", record_.node,
+                                       ") was killed; its ranks were ended")
+                                 : str("ended on request (", describe(ExitStatus{0, stop_signal_}), ")");
       record_.exit_code = 128 + stop_signal_;
       return;
     }
@@ -383,7 +384,7 @@ class Launch {
   Fd stderr_;
   bool told_started_ = false;
   bool stopping_ = false;
-  std::optional<model::ExitRecord::Cause> stop_cause_;  // set when somebody asked for it
+  bool asked_to_stop_ = false;  // and not stopped because a rank failed
   milliseconds grace_{0};
   int stop_signal_ = SIGTERM;
   StopStage stage_ = StopStage::ranks;
@@ -405,8 +406,8 @@ int launch(const LaunchOptions& options, const Environment& environment, const C
   Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
   become_subreaper();
   if (options.parent > 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-    if (::getppid() != options.parent) ::kill(::getpid(), SIGTERM);  // it was gone before we asked
+    ::prctl(PR_SET_PDEATHSIG, parent_died, 0, 0, 0);
+    if (::getppid() != options.parent) ::kill(::getpid(), parent_died);  // it was gone before we asked
   }
   model::ExitRecord record;
   try {
