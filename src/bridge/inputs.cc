@@ -149,6 +149,12 @@ const model::Runtime* find_runtime(const model::TrainJob& job, model::Objects& o
   if (std::find(names.begin(), names.end(), job.runtime_ref.name) != names.end())
     hint = str("there is one of that name, but of the other kind; set runtimeRef.kind to ",
                cluster ? "TrainingRuntime" : "ClusterTrainingRuntime");
+  for (const auto& directory : search.directories) {
+    std::error_code error;
+    const bool by_user = &directory != &search.directories.back() && !directory.string().starts_with("/etc/");
+    if (by_user && !fs::is_directory(directory, error))
+      hint += str("; VIADUCT_RUNTIMES: there is no ", directory.string());
+  }
   for (const auto& file : unreadable) hint += "; " + file;
   diagnostics.error(
       job.document.source, name ? name->mark() : Mark{},

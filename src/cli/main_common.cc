@@ -23,19 +23,21 @@ static void complain(const std::string& program, const std::string& reason, cons
   std::cerr << text << std::flush;
 }
 
-// CLI11 says only that there is an argument too many when a sub-command is misspelt.
-static std::string usage_hint(const CLI::App& app, int argc, char** argv) {
+// What to say of a command line CLI11 could not take: the reason and the way out. CLI11 itself says of a misspelt
+// sub-command only that one is required.
+static std::pair<std::string, std::string> usage_error(const CLI::App& app, const std::string& reason, int argc,
+                                                       char** argv) {
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands({}))
     if (!command->get_group().empty()) names.push_back(command->get_name());
   const std::string first = argc > 1 ? argv[1] : "";
-  const auto near = first.starts_with("-") || std::find(names.begin(), names.end(), first) != names.end()
-                        ? std::nullopt
-                        : nearest(first, names);
-  return near ? str("did you mean `", app.get_name(), " ", *near, "`?")
-              : str("`", app.get_name(),
-                    argc > 1 && std::find(names.begin(), names.end(), first) != names.end() ? " " + first : "",
-                    " --help` shows how to call it");
+  if (std::find(names.begin(), names.end(), first) != names.end())
+    return {reason, str("`", app.get_name(), " ", first, " --help` shows how to call it")};
+  if (first.empty() || first.starts_with("-"))
+    return {reason, str("`", app.get_name(), " --help` shows how to call it")};
+  const auto near = nearest(first, names);
+  return {str("there is no command \"", first, "\""),
+          near ? str("did you mean `", app.get_name(), " ", *near, "`?") : str("there are: ", join(names, ", "))};
 }
 
 int run_main(CLI::App& app, int argc, char** argv, const std::function<int()>& body) {
@@ -43,7 +45,8 @@ int run_main(CLI::App& app, int argc, char** argv, const std::function<int()>& b
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    complain(app.get_name(), e.what(), usage_hint(app, argc, argv));
+    const auto [reason, hint] = usage_error(app, e.what(), argc, argv);
+    complain(app.get_name(), reason, hint);
     return static_cast<int>(ExitCode::bad_input);
   }
   try {

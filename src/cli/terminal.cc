@@ -14,7 +14,8 @@ namespace viaduct::cli {
 Terminal::Terminal(const Environment& environment)
     : out_is_terminal_(::isatty(STDOUT_FILENO) == 1),
       err_is_terminal_(::isatty(STDERR_FILENO) == 1),
-      colour_(environment.get_or("NO_COLOR", "").empty() && environment.get_or("TERM", "dumb") != "dumb") {}
+      dumb_(environment.get_or("TERM", "dumb") == "dumb"),
+      colour_(environment.get_or("NO_COLOR", "").empty() && !dumb_) {}
 
 int Terminal::width() const {
   winsize size{};
@@ -34,7 +35,7 @@ void Terminal::err(std::string_view text) {
 }
 
 void Terminal::show_status(const std::string& line) {
-  if (!err_is_terminal_) return;
+  if (!err_is_terminal_ || dumb_) return;
   write(STDERR_FILENO, str("\r\033[K", std::string_view(line).substr(0, static_cast<std::size_t>(width() - 1))));
   status_shown_ = true;
 }

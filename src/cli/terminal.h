@@ -30,6 +30,7 @@ class Terminal {
 
   bool out_is_terminal_;
   bool err_is_terminal_;
+  bool dumb_;  // knows no way to go back in a line
   bool colour_;
   bool status_shown_ = false;
   bool out_is_gone_ = false;

@@ -240,6 +240,23 @@ class Stops(Case):
         self.assert_nothing_left()
         self.assertEqual(self.status("own"), ("Cancelled", "Cancelled"))
 
+    def test_a_reader_that_reads_nothing_does_not_keep_the_run_from_ending(self):
+        script = 'touch "$DIR/up.$RANK"; while :; do echo 0123456789012345678901234567890123456789012345; done'
+        run = self.start_job("flood", script)
+        run.send_signal(signal.SIGTERM)
+        wait_until("the job is cancelled", lambda: self.record("flood")["phase"] == "Cancelled")
+        self.assertIsNone(run.poll())  # it still has output that nobody took
+        run.kill()
+        self.end(run)
+        self.assert_nothing_left()
+
+    def test_a_hangup_under_nohup_is_nothing(self):
+        job = self.job("nohup", 'touch "$DIR/up.$RANK"; until [ -e "$DIR/go" ]; do sleep 0.05; done')
+        run = self.start("run", job, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        self.wait_for_ranks("nohup", 1)
+        run.send_signal(signal.SIGHUP)
+        self.write("go", "")
+        self.end(run, code=0)
 
     def test_the_reader_of_the_output_goes_away(self):
         job = self.job("piped", 'while :; do echo $RANK; sleep 0.01; done', ranks=2)

@@ -465,6 +465,14 @@ class InTheBackground(Case):
         self.assertIn("good: Succeeded", ended.err)
         self.assertIn("bad: Failed", ended.err)
 
+    def test_no_line_is_lost_however_short(self):
+        for runtime in ("mpi", "mpich"):
+            with self.subTest(runtime):
+                name = f"short-{runtime}"
+                self.viaduct("run", "-q", self.job(name, "exec seq 1 50000", ranks=2, runtime=runtime))
+                for rank in (0, 1):
+                    self.assertEqual(self.log(name, rank).split(), [str(n) for n in range(1, 50001)])
+
     def test_logs_follow(self):
         script = 'echo one; until [ -e "$DIR/go" ]; do sleep 0.05; done; echo two'
         self.viaduct("submit", self.job("tale", script))
