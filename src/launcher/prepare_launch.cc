@@ -33,6 +33,7 @@ int free_port() {
 
 std::vector<int> slots_of(const std::vector<HostSlots>& hosts) {
   std::vector<int> slots;
+  slots.reserve(hosts.size());
   for (const auto& host : hosts) slots.push_back(host.slots);
   return slots;
 }
