@@ -117,7 +117,12 @@ std::vector<std::string> list_directory(const fs::path& path) {
   return names;
 }
 
-fs::path own_executable() { return fs::read_symlink("/proc/self/exe"); }
+fs::path own_executable() {
+  std::error_code error;
+  fs::path path = fs::read_symlink("/proc/self/exe", error);
+  if (error) throw Error("can't find out which program this is: /proc is not mounted", ExitCode::missing_on_host);
+  return path;
+}
 
 ProgramLookup find_program(std::string_view program, std::string_view search_path, const fs::path& directory) {
   const auto look = [](const fs::path& path) -> ProgramLookup {

@@ -321,8 +321,7 @@ TEST_CASE("decide: the replicated jobs are counted, the last one's end is the ru
 TEST_CASE("decide: a job ended when its exit record says, not when somebody looked") {
   Observation observation = ended(0);
   observation.exit.ended = Timestamp{5'000};
-  const Decision decision =
-      decide(record_in(Phase::running), observation, nothing, RunPlan(), Timestamp{60'000});
+  const Decision decision = decide(record_in(Phase::running), observation, nothing, RunPlan(), Timestamp{60'000});
   REQUIRE(decision.record.ended);
   CHECK(decision.record.ended->ms == 5'000);
 }
