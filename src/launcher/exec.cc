@@ -33,7 +33,11 @@ void bind_rank(const ExecOptions& options, const RankIdentity& identity, Environ
   cpus = topology::to_linux_list(binding.cpus);
   if (binding.cpus.empty()) return;
   const std::string refused = machine.bind(binding.cpus);
-  if (refused.empty()) return;
+  if (refused.empty()) {
+    // Or Open MPI 4 reads the whole topology in every rank (20 ms and more) to see whether it should bind by itself.
+    if (environment.has("OMPI_COMM_WORLD_RANK")) environment.set_default("OMPI_MCA_orte_bound_at_launch", "1");
+    return;
+  }
   cpus.clear();
   write_all(STDERR_FILENO, str("viaduct-agent exec: rank ", identity.rank, " stays unbound: ", refused, "\n"));
 }
