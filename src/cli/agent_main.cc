@@ -89,8 +89,7 @@ void add_exec(CLI::App& app, Chosen& chosen, const Words& program) {
     std::string rendezvous;
   };
   auto args = std::make_shared<Args>();
-  CLI::App* command =
-      app.add_subcommand("exec", "In each rank: set RANK, WORLD_SIZE, …, bind CPUs, become the program");
+  CLI::App* command = app.add_subcommand("exec", "In each rank: set RANK, WORLD_SIZE, …, bind CPUs, run the program");
   command->add_option("--slots", args->slots, "Ranks of each node, in order: 4(x2),3");
   command->add_option("--rendezvous", args->rendezvous, "HOST:PORT:JAX_PORT where rank 0 listens");
   command->add_option("--binding", args->options.binding, "cpu: an even share of the allowed cores; none")
