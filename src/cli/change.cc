@@ -14,8 +14,8 @@ namespace {
 using model::JobRecord;
 using model::Phase;
 
-// Beyond the job's own grace, for mpirun and the supervisor to wind up.
-constexpr std::chrono::seconds winding_up(10);
+// Beyond the job's own grace: twice what the supervisor gives a launcher that hangs, and a little.
+constexpr std::chrono::seconds winding_up(25);
 
 // After a request was written down: makes whoever drives the job look at it, and waits until `done`. Without a
 // supervisor (a suspended job) the state machine is asked here.
