@@ -4,16 +4,22 @@ find_package(CLI11 2 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(libyaml REQUIRED IMPORTED_TARGET yaml-0.1>=0.2.5)
 
-# hwloc for viaduct-agent is static and without its udev, XML and GPU back ends (Debian's libhwloc.a needs a static
-# libudev, which does not exist). scripts/static-deps builds it from Debian's source package into a cache.
+find_package(OpenSSL 3.0 REQUIRED)
+
+# hwloc and libssh are static, and without what has no static form itself (libudev, Kerberos). scripts/static-deps builds
+# them from Debian's source packages into a cache.
 if(NOT VIADUCT_STATIC_DEPS)
   execute_process(COMMAND ${PROJECT_SOURCE_DIR}/scripts/static-deps --prefix
                   OUTPUT_VARIABLE VIADUCT_STATIC_DEPS OUTPUT_STRIP_TRAILING_WHITESPACE)
 endif()
-if(NOT EXISTS ${VIADUCT_STATIC_DEPS}/lib/libhwloc.a)
-  message(FATAL_ERROR "There is no static hwloc in '${VIADUCT_STATIC_DEPS}'. Run scripts/static-deps (or scripts/build, which does it for you).")
+if(NOT EXISTS ${VIADUCT_STATIC_DEPS}/complete)
+  message(FATAL_ERROR "There is no static hwloc and libssh in '${VIADUCT_STATIC_DEPS}'. Run scripts/static-deps (or scripts/build, which does it for you).")
 endif()
-add_library(viaduct_hwloc STATIC IMPORTED)
-set_target_properties(viaduct_hwloc PROPERTIES
-  IMPORTED_LOCATION ${VIADUCT_STATIC_DEPS}/lib/libhwloc.a
-  INTERFACE_INCLUDE_DIRECTORIES ${VIADUCT_STATIC_DEPS}/include)
+foreach(name hwloc ssh)
+  add_library(viaduct_${name} STATIC IMPORTED)
+  set_target_properties(viaduct_${name} PROPERTIES
+    IMPORTED_LOCATION ${VIADUCT_STATIC_DEPS}/lib/lib${name}.a
+    INTERFACE_INCLUDE_DIRECTORIES ${VIADUCT_STATIC_DEPS}/include)
+endforeach()
+set_target_properties(viaduct_ssh PROPERTIES INTERFACE_COMPILE_DEFINITIONS LIBSSH_STATIC
+                                             INTERFACE_LINK_LIBRARIES crypto)  # libcrypto.a with -static

@@ -23,6 +23,7 @@ class Fd {
 
   int get() const { return number_; }
   explicit operator bool() const { return number_ >= 0; }
+  int release() { return std::exchange(number_, -1); }  // to another owner
   void reset();
 
  private:

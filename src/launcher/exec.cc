@@ -141,7 +141,7 @@ void exec_rank(const ExecOptions& options, Environment environment) {
   if (options.watch) stay_beside(*identity);
   const RankHello hello = {identity->rank, host, ::getpid(), cpus};
   if (options.hello) write_all(STDERR_FILENO, format_hello(hello));
-  if (!options.output.empty()) connect_rank_streams(options.output, hello);
+  if (!options.output.empty()) connect_rank_streams(output_address_of_node(options.output, identity->node_rank), hello);
   restore_signals();
   std::vector<std::string> command;
   for (const auto& word : options.command) command.push_back(unescape_word(word));

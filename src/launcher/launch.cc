@@ -7,10 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
-#include <deque>
-#include <map>
 #include <optional>
-#include <unordered_map>
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -18,10 +15,9 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "launcher/log_line.h"
-#include "launcher/mpirun_messages.h"
-#include "launcher/output_demux.h"
+#include "launcher/output_log.h"
 #include "launcher/rank_streams.h"
+#include "launcher/remote_hosts.h"
 #include "model/exit_record.h"
 
 namespace viaduct::launcher {
@@ -30,11 +26,12 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t kept_lines = 5;         // of each rank, for the exit record
 constexpr milliseconds mpirun_grace(3000);    // for mpirun to end its ranks after TERM
 constexpr milliseconds survivor_grace(1000);  // for the other ranks when one has failed, as Open MPI has it
 constexpr milliseconds leftover_grace(1000);  // for what ranks left behind
 constexpr milliseconds drain_limit(500);      // for output in the pipes after mpirun's end
+constexpr milliseconds far_drain_limit(5000);  // for output on its way from other hosts
+constexpr milliseconds report_interval(1000);  // between words on hosts that are not ready
 
 constexpr int parent_died = SIGHUP;  // the supervisor asks with TERM and INT
 
@@ -45,116 +42,12 @@ sigset_t stop_signals() {
   return set;
 }
 
-// What the ranks print, on its way to the log: split by rank, counted, the last lines kept, failures noticed.
-class OutputLog {
- public:
-  OutputLog(int ranks, const MpiFlavour& mpi, const std::string& nonce)
-      : ranks_(ranks),
-        out_(rank_tag(mpi, OutputStream::standard_output, nonce), ranks),
-        err_(rank_tag(mpi, OutputStream::standard_error, nonce), ranks) {}
-
-  // An empty chunk is the end of that stream.
-  void feed(bool is_error, std::string_view chunk) {
-    const OutputSink sink = {[&](std::optional<int> rank, std::string_view line) { add(is_error, rank, line); },
-                             [&](const RankHello& hello) { started_.try_emplace(hello.rank, hello); },
-                             [&](const RankEnd& end) {
-                               if (!first_end_) first_end_ = end;
-                             }};
-    OutputDemux& demux = is_error ? err_ : out_;
-    if (chunk.empty()) {
-      demux.finish(sink);
-    } else {
-      demux.feed(chunk, sink);
-    }
-    flush();
-  }
-
-  // What has come from the ranks of this host.
-  void take(RankStreams& streams) {
-    streams.read(stream_sink());
-    flush();
-  }
-  void finish(RankStreams& streams) {
-    streams.finish(stream_sink());
-    flush();
-  }
-
-  void remark(std::string_view text) {
-    append_log_line(pending_, {LogLine::Source::viaduct, 0, false, text});
-    flush();
-  }
-
-  // A log that can't be written (a full disk) must not end the training: lines are lost, and that is told later.
-  void flush() {
-    if (lost_lines_ > 0) {
-      std::string remark = cut_in_line_ ? "\n" : "";
-      append_log_line(remark,
-                      {LogLine::Source::viaduct, 0, false, str(count_of(lost_lines_, "line"), " lost: ", why_lost_)});
-      if (write(remark) == 0) lost_lines_ = 0;
-    }
-    lost_lines_ += lost_lines_ > 0 ? std::count(pending_.begin(), pending_.end(), '\n') : write(pending_);
-    pending_.clear();
-  }
-
-  bool all_started() const { return static_cast<int>(started_.size()) == ranks_; }
-  const std::map<int, RankHello>& started() const { return started_; }
-  const FailureParser& failures() const { return failures_; }
-  const std::optional<RankEnd>& first_bad_end() const { return first_end_; }  // where the ranks are watched
-
-  std::vector<std::string> last_lines(int rank) const {
-    const auto found = last_lines_.find(rank);
-    if (found == last_lines_.end()) return {};
-    return {found->second.begin(), found->second.end()};
-  }
-
- private:
-  RankStreamSink stream_sink() {
-    return {[&](int rank, bool is_error, std::string_view line) { add(is_error, rank, line); },
-            [&](const RankHello& hello) { started_.try_emplace(hello.rank, hello); }};
-  }
-
-  void add(bool is_error, std::optional<int> rank, std::string_view text) {
-    failures_.feed(rank, text);
-    append_log_line(pending_,
-                    {rank ? LogLine::Source::rank : LogLine::Source::launcher, rank.value_or(0), is_error, text});
-    if (!rank) return;
-    auto& lines = last_lines_[*rank];
-    if (lines.size() == kept_lines) lines.pop_front();
-    constexpr std::size_t longest_kept = 500;
-    lines.emplace_back(text.substr(0, longest_kept));
-  }
-
-  // How many lines could not be written, at least in part.
-  std::int64_t write(std::string_view text) {
-    std::string_view rest = text;
-    try {
-      write_off(STDOUT_FILENO, rest);
-    } catch (const Error& e) {
-      why_lost_ = e.what();
-    }
-    if (rest.size() < text.size()) cut_in_line_ = text[text.size() - rest.size() - 1] != '\n';
-    return std::count(rest.begin(), rest.end(), '\n');
-  }
-
-  int ranks_;
-  OutputDemux out_;
-  OutputDemux err_;
-  FailureParser failures_;
-  std::map<int, RankHello> started_;
-  std::optional<RankEnd> first_end_;
-  std::unordered_map<int, std::deque<std::string>> last_lines_;
-  std::string pending_;
-  std::int64_t lost_lines_ = 0;
-  std::string why_lost_;
-  bool cut_in_line_ = false;  // what was written last was no whole line
-};
-
 class Launch {
  public:
-  Launch(const LaunchOptions& options, PreparedLaunch prepared, RankStreams streams, const Clock& clock, Fd signals)
+  Launch(const LaunchOptions& options, PreparedLaunch prepared, const Clock& clock, Fd signals)
       : options_(options),
         prepared_(std::move(prepared)),
-        streams_(std::move(streams)),
+        streams_(output_address_of_node(prepared_.output_address, std::max(prepared_.own_node, 0))),
         clock_(clock),
         signals_(std::move(signals)),
         log_(static_cast<int>(prepared_.plan.ranks()), prepared_.mpirun.flavour, prepared_.output_nonce) {
@@ -165,6 +58,10 @@ class Launch {
 
   model::ExitRecord run() {
     write_file_atomically(prepared_.hostfile, prepared_.hostfile_text, 0644);
+    if (!reach_hosts()) {
+      conclude_without_run();
+      return record_;
+    }
     start();
     if (prepared_.plan.launch == model::LaunchStyle::own_launcher) tell_started();
     while (!mpirun_->poll()) step();
@@ -176,6 +73,47 @@ class Launch {
   }
 
  private:
+  // Waits until every other host of the run answers. False when one can't, or when the run is to be ended.
+  bool reach_hosts() {
+    std::vector<RemoteHosts::Host> others;
+    for (std::size_t node = 0; node < prepared_.hosts.size() && !prepared_.only_this_host; ++node)
+      if (static_cast<int>(node) != prepared_.own_node)
+        others.push_back({static_cast<int>(node), prepared_.hosts[node].host});
+    const RemoteHosts::Options how = {own_executable().string(), options_.ssh_config, prepared_.output_address,
+                                      prepared_.plan.remote.ready_seconds};
+    remote_.emplace(std::move(others), how, prepared_.environment);
+    auto next_report = steady_clock::now() + report_interval;
+    std::string reported;
+    while (remote_->ready_count() < remote_->size()) {
+      std::vector<pollfd> fds = {{signals_.get(), POLLIN, 0}};
+      remote_->add_polls(fds);
+      ::poll(fds.data(), fds.size(), static_cast<int>(report_interval.count()));
+      if (fds[0].revents != 0) take_signals();
+      log_.take(*remote_);
+      if (stopping_ || remote_->lost()) return false;
+      if (steady_clock::now() < next_report) continue;
+      next_report = steady_clock::now() + report_interval;
+      const std::string report = str(remote_->ready_count(), "/", remote_->size(), " other hosts ready, waiting for ",
+                                     remote_->describe_waiting());
+      if (report != reported) log_.remark(report);
+      reported = report;
+    }
+    finish_command(prepared_, remote_->ready());
+    for (const auto& remark : prepared_.remarks) log_.remark(remark);
+    return true;
+  }
+
+  void conclude_without_run() {
+    record_.ended = clock_.now();
+    if (stopping_) {
+      conclude_request();
+    } else {
+      record_.cause = model::ExitRecord::Cause::launch_failed;
+      conclude_lost_host("can't be used");
+    }
+    end_descendants(SIGKILL, milliseconds(0));
+  }
+
   void start() {
     Pipe out = make_pipe();
     Pipe err = make_pipe();
@@ -199,13 +137,15 @@ class Launch {
                                {stdout_.get(), POLLIN, 0},
                                {stderr_.get(), POLLIN, 0}};
     streams_.add_polls(fds);
+    remote_->add_polls(fds);
     ::poll(fds.data(), fds.size(), timeout_ms());
     if (fds[0].revents != 0) take_signals();
     if (fds[2].revents != 0) pump(stdout_, false);
     if (fds[3].revents != 0) pump(stderr_, true);
     log_.take(streams_);
+    log_.take(*remote_);
     if (!told_started_ && log_.all_started()) tell_started();
-    if (!stopping_ && log_.first_bad_end()) begin_stopping(survivor_grace);
+    if (!stopping_ && (log_.first_bad_end() || remote_->lost())) begin_stopping(survivor_grace);
     if (stopping_ && steady_clock::now() >= next_stop_) escalate();
   }
 
@@ -230,15 +170,23 @@ class Launch {
 
   // Reads what is left in the pipes. A process that a rank left behind may hold them open for ever.
   void drain() {
+    remote_->finish();
     const auto until = steady_clock::now() + drain_limit;
-    while ((stdout_ || stderr_ || streams_.open()) && steady_clock::now() < until) {
+    const auto far_until = steady_clock::now() + (stopping_ ? drain_limit : far_drain_limit);
+    const auto more_to_come = [&] {
+      const auto now = steady_clock::now();
+      return ((stdout_ || stderr_ || streams_.open()) && now < until) || (remote_->open() && now < far_until);
+    };
+    while (more_to_come()) {
       std::vector<pollfd> fds = {{stdout_.get(), POLLIN, 0}, {stderr_.get(), POLLIN, 0}};
       streams_.add_polls(fds);
+      remote_->add_polls(fds);
       constexpr int pause_ms = 20;
       if (::poll(fds.data(), fds.size(), pause_ms) == 0 && !children_left()) break;
       if (fds[0].revents != 0) pump(stdout_, false);
       if (fds[1].revents != 0) pump(stderr_, true);
       log_.take(streams_);
+      log_.take(*remote_);
     }
     if (stdout_) log_.feed(false, "");
     if (stderr_) log_.feed(true, "");
@@ -303,9 +251,10 @@ class Launch {
   }
 
   // Only to processes that came from here: a rank's pid may be another's by now, or was never told truly.
-  int signal_ranks(int signal) const {
+  int signal_ranks(int signal) {
     const auto living = living_descendants();
-    int count = 0;
+    int count = static_cast<int>(remote_->ready_count());
+    remote_->signal_ranks(signal);
     for (const auto& [rank, hello] : log_.started())
       if (hello.host == record_.node && std::binary_search(living.begin(), living.end(), hello.pid) &&
           ::kill(static_cast<pid_t>(hello.pid), signal) == 0)
@@ -316,15 +265,8 @@ class Launch {
   void conclude(const ExitStatus& mpirun_status) {
     record_.ended = clock_.now();
     record_.exit_code = mpirun_status.shell_code();
-    if (asked_to_stop_) {
-      const bool orphaned = options_.parent > 0 && stop_signal_ == parent_died;
-      record_.cause = orphaned ? model::ExitRecord::Cause::supervisor_died : model::ExitRecord::Cause::stopped;
-      record_.message = orphaned ? str("the viaduct process that ran it (pid ", options_.parent, " on ", record_.node,
-                                       ") was killed; its ranks were ended")
-                                 : str("ended on request (", describe(ExitStatus{0, stop_signal_}), ")");
-      record_.exit_code = 128 + stop_signal_;
-      return;
-    }
+    if (asked_to_stop_) return conclude_request();
+    if (remote_->lost()) return conclude_lost_host("went away");
     if (const auto& end = log_.first_bad_end()) {
       RankFailure told;
       told.rank = end->rank;
@@ -352,6 +294,23 @@ class Launch {
     }
   }
 
+  void conclude_request() {
+    const bool orphaned = options_.parent > 0 && stop_signal_ == parent_died;
+    record_.cause = orphaned ? model::ExitRecord::Cause::supervisor_died : model::ExitRecord::Cause::stopped;
+    record_.message = orphaned ? str("the viaduct process that ran it (pid ", options_.parent, " on ", record_.node,
+                                     ") was killed; its ranks were ended")
+                               : str("ended on request (", describe(ExitStatus{0, stop_signal_}), ")");
+    record_.exit_code = 128 + stop_signal_;
+  }
+
+  void conclude_lost_host(std::string_view what) {
+    const auto& [host, reason] = *remote_->lost();
+    record_.failure = model::FailedRank{};
+    record_.failure->host = host;
+    record_.message = str("host ", host, " ", what, ": ", reason);
+    record_.exit_code = static_cast<int>(ExitCode::failure);
+  }
+
   model::FailedRank failed_rank(const RankFailure& told) const {
     model::FailedRank failed;
     if (told.rank) failed.rank = *told.rank;
@@ -374,7 +333,8 @@ class Launch {
 
   const LaunchOptions& options_;
   PreparedLaunch prepared_;
-  RankStreams streams_;
+  RankStreams streams_;                // of this host's ranks
+  std::optional<RemoteHosts> remote_;  // empty where every node is this host
   const Clock& clock_;
   Fd signals_;
   OutputLog log_;
@@ -411,13 +371,13 @@ int launch(const LaunchOptions& options, const Environment& environment, const C
   }
   model::ExitRecord record;
   try {
-    RankStreams streams;
-    PreparedLaunch prepared = prepare_launch(options, environment, own_executable(), streams.address());
+    PreparedLaunch prepared = prepare_launch(options, environment, own_executable());
     if (options.dry_run) {
+      finish_command(prepared, {});
       write_all(STDOUT_FILENO, describe(prepared));
       return 0;
     }
-    record = Launch(options, std::move(prepared), std::move(streams), clock, std::move(signals)).run();
+    record = Launch(options, std::move(prepared), clock, std::move(signals)).run();
   } catch (const Error& e) {
     if (options.dry_run) throw;
     end_descendants(SIGKILL, milliseconds(0));

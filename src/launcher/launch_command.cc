@@ -32,6 +32,40 @@ Words open_mpi_without_ssh(int major) {
   return {"--mca", "plm", "ssh", "--mca", "plm_ssh_agent", "/bin/sh"};
 }
 
+std::string range(const model::PortRange& ports) { return str(ports.first, "-", ports.last); }
+
+// Every daemon is started from here, unless there are very many: then the ssh of each daemon must find the job's keys on
+// its host. How many run at once is set high enough for all that one daemon starts (64 by default), or Open MPI waits
+// for ever.
+Words open_mpi_over_ssh(const RemoteLaunch& remote, int major) {
+  constexpr int at_once = 128;
+  const std::string plm = major >= 5 ? "ssh" : "rsh";
+  const std::string daemon_mca = major >= 5 ? "--prtemca" : "--mca";
+  Words words;
+  const auto daemons = [&](const std::string& name, const std::string& value) {
+    append(words, {daemon_mca, name, value});
+  };
+  const auto ranks = [&](const std::string& name, const std::string& value) { append(words, {"--mca", name, value}); };
+  daemons("plm", plm);
+  daemons(str("plm_", plm, "_agent"), "ssh");
+  if (!remote.tree) daemons(str("plm_", plm, "_no_tree_spawn"), "1");
+  daemons(str("plm_", plm, "_num_concurrent"), std::to_string(at_once));
+  if (!remote.network.empty()) {
+    daemons(major >= 5 ? "prte_if_include" : "oob_tcp_if_include", remote.network);
+    ranks("btl_tcp_if_include", remote.network);
+  }
+  if (remote.daemon_ports) daemons("oob_tcp_dynamic_ipv4_ports", range(*remote.daemon_ports));
+  if (remote.mpi_ports) {
+    ranks("btl_tcp_port_min_v4", std::to_string(remote.mpi_ports->first));
+    ranks("btl_tcp_port_range_v4", std::to_string(remote.mpi_ports->last - remote.mpi_ports->first + 1));
+  }
+  if (!remote.fabric) {  // else every rank first asks for networks that are not there
+    ranks("pml", "ob1");
+    ranks("btl", major >= 5 ? "self,sm,tcp" : "self,vader,tcp");
+  }
+  return words;
+}
+
 Words open_mpi_options(const LaunchRequest& request) {
   const int major = request.mpi.major;
   Words words = major >= 5 ? Words{"--output", "tag"} : Words{"--tag-output"};
@@ -40,6 +74,7 @@ Words open_mpi_options(const LaunchRequest& request) {
   // Release 4 cuts a host's name at the first dot, and then asks ssh for a host that may not exist.
   if (major < 5) append(words, {"--mca", "orte_keep_fqdn_hostnames", "true"});
   if (request.only_this_host) append(words, open_mpi_without_ssh(major));
+  if (request.remote) append(words, open_mpi_over_ssh(*request.remote, major));
   for (const auto& name : request.env_names) append(words, {"-x", name});
   return words;
 }
@@ -52,6 +87,7 @@ Words hydra_options(const LaunchRequest& request) {
   append(words, {"-genvall", "-prepend-pattern", str(tag.before_rank, "%r", tag.after_rank)});
   if (!intel) append(words, {"-bind-to", "none"});
   if (request.only_this_host) append(words, {"-launcher", "fork"});
+  if (request.remote) append(words, {"-launcher", "ssh", "-launcher-exec", "ssh"});
   return words;
 }
 
@@ -72,6 +108,19 @@ Variables open_mpi_variables(const LaunchRequest& request, const std::string& sl
       {"PRTE_MCA_hwloc_default_binding_policy", "core:overload-allowed"}};
 }
 
+Variables hydra_ports(const LaunchRequest& request) {
+  const auto& [daemon_ports, mpi_ports] = std::pair(request.remote->daemon_ports, request.remote->mpi_ports);
+  Variables variables;
+  if (request.mpi.family == MpiFamily::intel) {
+    if (mpi_ports) variables.emplace_back("I_MPI_PORT_RANGE", str(mpi_ports->first, ":", mpi_ports->last));
+    if (!request.remote->fabric) append(variables, {{"I_MPI_OFI_PROVIDER", "tcp"}});
+    return variables;
+  }
+  if (daemon_ports) variables.emplace_back("MPIEXEC_PORT_RANGE", str(daemon_ports->first, ":", daemon_ports->last));
+  if (mpi_ports) variables.emplace_back("MPIR_CVAR_CH3_PORT_RANGE", str(mpi_ports->first, ":", mpi_ports->last));
+  return variables;
+}
+
 }  // namespace
 
 LaunchCommand make_launch_command(const LaunchRequest& request) {
@@ -83,6 +132,7 @@ LaunchCommand make_launch_command(const LaunchRequest& request) {
   append(command.argv, request.mpi.family == MpiFamily::open_mpi ? open_mpi_options(request) : hydra_options(request));
   append(command.argv, request.rank_command);
   if (request.as_root && request.mpi.family == MpiFamily::open_mpi) append(command.env, allow_root());
+  if (request.remote && request.mpi.family != MpiFamily::open_mpi) append(command.env, hydra_ports(request));
   if (request.mpi.family == MpiFamily::intel) {
     // Under a batch system Intel MPI would rather follow that than its hostfile.
     append(command.env, {{"I_MPI_PIN", "0"}, {"I_MPI_JOB_RESPECT_PROCESS_PLACEMENT", "0"}});

@@ -11,8 +11,11 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "launcher/exec.h"
+#include "launcher/fabric.h"
 #include "launcher/launch.h"
+#include "launcher/network.h"
 #include "launcher/rank_environment.h"
+#include "launcher/rank_streams.h"
 #include "model/hostlist.h"
 
 namespace viaduct::launcher {
@@ -38,20 +41,14 @@ std::vector<int> slots_of(const std::vector<HostSlots>& hosts) {
   return slots;
 }
 
-std::vector<std::string> rank_command(const PreparedLaunch& launch, const std::filesystem::path& agent,
-                                      const std::string& output_address) {
+std::vector<std::string> rank_command(const PreparedLaunch& launch) {
   const std::string address = launch.only_this_host ? "127.0.0.1" : launch.hosts.front().host;
-  std::vector<std::string> argv = {agent.string(), "exec", "--watch", "--die-with-parent"};
+  std::vector<std::string> argv = {launch.agent.string(), "exec", "--watch", "--die-with-parent"};
   const auto add = [&](const std::string& option, const std::string& value) {
     argv.push_back(option);
     argv.push_back(value);
   };
-  // From other hosts the output comes through the MPI launcher, tagged by it (launcher/rank_tag.h).
-  if (launch.only_this_host) {
-    add("--output", output_address);
-  } else {
-    argv.emplace_back("--hello");
-  }
+  add("--output", launch.output_address);
   add("--slots", model::compress_counts(slots_of(launch.hosts)));
   add("--rendezvous", str(address, ":", free_port(), ":", free_port()));
   add("--binding", launch.plan.binding);
@@ -71,7 +68,60 @@ std::vector<std::string> with_hostfile_paths(std::vector<std::string> argv, cons
   return argv;
 }
 
-void make_command(PreparedLaunch& launch, const std::filesystem::path& agent, const std::string& output_address) {
+// Whether a name of the allocation means the host that calls itself `own`; one of the two may lack the domain.
+bool is_own_host(const std::string& name, const std::string& own) {
+  const auto short_name = [](const std::string& text) { return text.substr(0, text.find('.')); };
+  const bool one_is_short = name.find('.') == std::string::npos || own.find('.') == std::string::npos;
+  return name == "localhost" || name == own || (one_is_short && short_name(name) == short_name(own));
+}
+
+void find_own_host(PreparedLaunch& launch) {
+  const std::string own = host_name();
+  const auto found = std::ranges::find_if(launch.hosts, [&](const auto& host) { return is_own_host(host.host, own); });
+  launch.own_node = found == launch.hosts.end() ? -1 : static_cast<int>(found - launch.hosts.begin());
+  launch.only_this_host = launch.hosts.size() == 1 && launch.own_node == 0;
+}
+
+// The launcher's own host stands there as it calls itself: PRRTE takes any other name for another host.
+std::string hostfile_of(const PreparedLaunch& launch) {
+  auto hosts = launch.hosts;
+  if (launch.own_node >= 0 && !launch.only_this_host) hosts[static_cast<std::size_t>(launch.own_node)].host = host_name();
+  return render_hostfile(hosts, launch.mpirun.flavour.family);
+}
+
+// A directory in which `ssh` is the job's own, to stand first on PATH: mpirun takes no path with a blank or a colon in it
+// for its remote shell, but a bare name.
+void put_ssh_first(PreparedLaunch& launch, const LaunchOptions& options) {
+  const std::filesystem::path directory = options.attempt_directory / "bin";
+  if (directory.string().find(':') != std::string::npos)
+    throw Error(str("PATH can't name the directory ", directory.string(), ", for it has a colon"), ExitCode::bad_input);
+  create_directories(directory, 0700);
+  std::error_code error;
+  std::filesystem::create_symlink(launch.agent, directory / "ssh", error);
+  if (error && error != std::errc::file_exists)
+    throw Error(str("can't write ", (directory / "ssh").string(), ": ", error.message()));
+  launch.environment.set("PATH",
+                         str(directory.string(), ":", launch.environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin")));
+  launch.environment.set("VIADUCT_SSH_CONFIG", std::filesystem::absolute(options.ssh_config).string());
+}
+
+RemoteLaunch remote_launch(PreparedLaunch& launch, const std::vector<RelayReady>& others) {
+  const auto& policy = launch.plan.remote;
+  RemoteLaunch remote;
+  remote.tree = static_cast<std::int64_t>(launch.hosts.size()) > policy.tree_spawn_above;
+  remote.daemon_ports = policy.daemon_ports;
+  remote.mpi_ports = policy.mpi_ports;
+  remote.fabric = others.empty() || has_fabric() || std::ranges::any_of(others, &RelayReady::fabric);
+  remote.network = common_network(others, own_addresses());
+  if (!remote.network.empty()) launch.remarks.push_back(str("network: ", remote.network));
+  if (!remote.fabric) launch.remarks.emplace_back("transports: TCP and shared memory, for no host has a fabric");
+  if (remote.tree) launch.remarks.emplace_back("MPI daemons start each other (tree spawn)");
+  return remote;
+}
+
+}  // namespace
+
+void finish_command(PreparedLaunch& launch, const std::vector<RelayReady>& others) {
   LaunchRequest request;
   request.mpi = launch.mpirun.flavour;
   request.mpirun = launch.mpirun.path.string();
@@ -81,29 +131,40 @@ void make_command(PreparedLaunch& launch, const std::filesystem::path& agent, co
   for (const auto& [name, value] : launch.plan.environment) request.env_names.push_back(name);
   request.as_root = ::geteuid() == 0;
   request.only_this_host = launch.only_this_host;
+  if (!launch.only_this_host) request.remote = remote_launch(launch, others);
   request.output_nonce = launch.output_nonce;
   if (launch.plan.launch == model::LaunchStyle::own_launcher) {
     launch.command.argv = with_hostfile_paths(launch.plan.command, launch.hostfile.string());
     launch.command.env = hands_off_env(request);
   } else {
-    request.rank_command = rank_command(launch, agent, output_address);
+    request.rank_command = rank_command(launch);
     launch.command = make_launch_command(request);
+  }
+  for (const auto& [name, value] : launch.command.env) {
+    // What the user set for his MPI stays, but for what the plan owns.
+    if (launch.plan.launch == model::LaunchStyle::own_launcher) {
+      launch.environment.set_default(name, value);
+    } else {
+      launch.environment.set(name, value);
+    }
   }
 }
 
-}  // namespace
-
 PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& environment,
-                              const std::filesystem::path& agent, const std::string& output_address) {
+                              const std::filesystem::path& agent) {
   PreparedLaunch launch;
+  launch.agent = agent;
+  launch.output_address = make_output_address();
   launch.plan = model::read_run_plan(read_json_document(options.plan_file.string(), read_file(options.plan_file)));
   launch.hosts = options.hosts;
   if (launch.hosts.empty()) {
     launch.hosts = {{"localhost", static_cast<int>(launch.plan.ranks())}};
   } else {
-    launch.only_this_host =
-        launch.hosts.size() == 1 && (launch.hosts[0].host == "localhost" || launch.hosts[0].host == host_name());
+    find_own_host(launch);
   }
+  if (!launch.only_this_host && options.ssh_config.empty())
+    throw Error("the allocation has other hosts than this one, and nothing says how to reach them",
+                ExitCode::bad_input, "give --ssh-config FILE");
   const std::int64_t slots = std::accumulate(launch.hosts.begin(), launch.hosts.end(), std::int64_t{0},
                                              [](std::int64_t sum, const HostSlots& host) { return sum + host.slots; });
   if (slots < launch.plan.ranks())
@@ -116,16 +177,8 @@ PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& e
   for (const auto& [name, value] : launch.plan.environment) launch.environment.set(name, value);
   launch.mpirun = find_mpirun(launch.plan, launch.environment, options.cache_directory);
   launch.hostfile = options.attempt_directory / "hostfile";
-  launch.hostfile_text = render_hostfile(launch.hosts, launch.mpirun.flavour.family);
-  make_command(launch, agent, output_address);
-  for (const auto& [name, value] : launch.command.env) {
-    // What the user set for his MPI stays, but for what the plan owns.
-    if (launch.plan.launch == model::LaunchStyle::own_launcher) {
-      launch.environment.set_default(name, value);
-    } else {
-      launch.environment.set(name, value);
-    }
-  }
+  launch.hostfile_text = hostfile_of(launch);
+  if (!launch.only_this_host) put_ssh_first(launch, options);
   return launch;
 }
 

@@ -60,15 +60,21 @@ struct Message {
 
 }  // namespace
 
-RankStreams::RankStreams() {
+std::string make_output_address() {
   unsigned char bytes[12];
   if (::getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes))
     throw Error::from_errno("getrandom", errno);
-  address_ = "viaduct-";
+  std::string address = "viaduct-";
   for (const unsigned char byte : bytes)
-    address_ += str(static_cast<char>('a' + byte / 16), static_cast<char>('a' + byte % 16));
+    address += str(static_cast<char>('a' + byte / 16), static_cast<char>('a' + byte % 16));
+  return address;
+}
+
+std::string output_address_of_node(const std::string& address, int node) { return str(address, ".", node); }
+
+RankStreams::RankStreams(const std::string& text) {
   listener_ = Fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const Address address = abstract(address_);
+  const Address address = abstract(text);
   if (!listener_ || ::bind(listener_.get(), as_sockaddr(address), address.size) != 0 ||
       ::listen(listener_.get(), most_waiting) != 0)
     throw Error::from_errno("can't listen for the ranks' output", errno);
@@ -136,7 +142,7 @@ void connect_rank_streams(const std::string& to, const RankHello& hello) {
   const Fd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   const Address address = abstract(to);
   if (!socket || ::connect(socket.get(), as_sockaddr(address), address.size) != 0)
-    throw Error::from_errno("can't reach viaduct-agent launch", errno);
+    throw Error::from_errno("can't reach viaduct-agent launch, or the relay of this host", errno);
   Pipe out = make_pipe();
   Pipe err = make_pipe();
   std::string text = format_hello(hello);

@@ -18,7 +18,12 @@ struct RankStreamSink {
   std::function<void(const RankHello& hello)> hello;
 };
 
-// The output of the ranks of this host, straight from each rank to `viaduct-agent launch`, past the MPI launcher:
+// An address that nobody else has. Node N of the run uses it with ".N" at its end, for several nodes may share a network
+// namespace, and with it all abstract names.
+std::string make_output_address();
+std::string output_address_of_node(const std::string& address, int node);
+
+// The output of the ranks of this host, straight from each rank to `viaduct-agent launch` or the relay of this host, past the MPI launcher:
 // `viaduct-agent exec` makes a pipe for each of the program's streams and hands the reading ends over a local socket,
 // with its hello. So nothing is lost or mixed up on the way. (Open MPI 4.1's own forwarding loses text when ranks write
 // many lines shorter than its tag.) One thread.
@@ -26,9 +31,9 @@ class RankStreams {
  public:
   static constexpr std::size_t longest_line = std::size_t{1} << 20;  // bytes
 
-  RankStreams();  // listens on a socket in the abstract namespace (Linux); throws Error
+  // Listens there, on a socket in the abstract namespace (Linux). Throws Error.
+  explicit RankStreams(const std::string& address);
 
-  const std::string& address() const { return address_; }
   bool open() const { return !streams_.empty(); }  // some rank may still write
 
   void add_polls(std::vector<pollfd>& fds) const;
@@ -46,7 +51,6 @@ class RankStreams {
   void accept_ranks(const RankStreamSink& sink);
   bool read_stream(Stream& stream, const RankStreamSink& sink);  // false at its end
 
-  std::string address_;
   Fd listener_;
   std::vector<Stream> streams_;
 };

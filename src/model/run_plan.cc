@@ -79,6 +79,41 @@ Value initializers_to_value(const std::vector<InitializerStep>& steps) {
   return list;
 }
 
+Value remote_to_value(const RemotePolicy& remote) {
+  const auto ports = [](const PortRange& range) {
+    Value out = Value::mapping();
+    out.set("first", range.first);
+    out.set("last", range.last);
+    return out;
+  };
+  Value out = Value::mapping();
+  out.set("readySeconds", remote.ready_seconds);
+  out.set("treeSpawnAbove", remote.tree_spawn_above);
+  if (remote.daemon_ports) out.set("daemonPorts", ports(*remote.daemon_ports));
+  if (remote.mpi_ports) out.set("mpiPorts", ports(*remote.mpi_ports));
+  return out;
+}
+
+std::optional<PortRange> read_ports(ObjectReader& reader, std::string_view key) {
+  std::optional<PortRange> ports;
+  reader.object(key, [&](ObjectReader& range) {
+    constexpr std::int32_t highest = 65535;
+    ports.emplace();
+    ports->first = range.int32("first", 1, "", highest).value_or(1);
+    ports->last = range.int32("last", ports->first, "", highest).value_or(highest);
+  });
+  return ports;
+}
+
+RemotePolicy read_remote(ObjectReader& reader) {
+  RemotePolicy remote;
+  remote.ready_seconds = reader.int32("readySeconds", 1, "", longest_ready_seconds).value_or(remote.ready_seconds);
+  remote.tree_spawn_above = reader.int32("treeSpawnAbove", 0).value_or(remote.tree_spawn_above);
+  remote.daemon_ports = read_ports(reader, "daemonPorts");
+  remote.mpi_ports = read_ports(reader, "mpiPorts");
+  return remote;
+}
+
 Value losses_to_value(const std::vector<Loss>& losses) {
   Value list = Value::sequence();
   for (const auto& loss : losses) {
@@ -124,6 +159,7 @@ RunPlan read_fields(ObjectReader& reader) {
   plan.environment = env_from(reader, "environment");
   plan.binding = reader.required_string("binding");
   if (plan.binding != "cpu" && plan.binding != "none") reader.error("binding", "must be cpu or none");
+  reader.object("remote", [&](ObjectReader& remote) { plan.remote = read_remote(remote); });
   plan.image = reader.string("image").value_or("");
   reader.objects("volumes", [&](ObjectReader& volume) {
     VolumeMount mount;
@@ -179,6 +215,7 @@ Value to_value(const RunPlan& plan) {
   if (!plan.working_directory.empty()) out.set("workingDirectory", plan.working_directory);
   out.set("environment", env_to_value(plan.environment));
   out.set("binding", plan.binding);
+  out.set("remote", remote_to_value(plan.remote));
   if (!plan.image.empty()) out.set("image", plan.image);
   out.set("volumes", volumes_to_value(plan.volumes));
   out.set("initializers", initializers_to_value(plan.initializers));

@@ -18,6 +18,7 @@ enum class LaunchStyle {
 };
 
 inline constexpr std::int64_t most_ranks = 2'147'483'647;          // MPI counts ranks with an int
+inline constexpr std::int32_t longest_ready_seconds = 86'400;
 inline constexpr std::int64_t longest_grace_seconds = 31'536'000;  // a year
 
 // What one node of the run is asked to offer. Unset: nothing was asked.
@@ -52,6 +53,20 @@ struct Loss {
   std::string reason;
 };
 
+struct PortRange {
+  std::int32_t first = 1;  // 1 to 65535, as `last`, which is not less
+  std::int32_t last = 65535;
+  bool operator==(const PortRange&) const = default;
+};
+
+// How other hosts are reached where no batch system starts the ranks there, but the job's own SSH.
+struct RemotePolicy {
+  std::int32_t ready_seconds = 120;         // for every host to answer, 1 to 86400
+  std::int32_t tree_spawn_above = 256;      // with more hosts than this MPI daemons start each other
+  std::optional<PortRange> daemon_ports;    // for mpirun and its daemons; unset: any free ones
+  std::optional<PortRange> mpi_ports;       // for MPI's TCP connections; unset: any free ones
+};
+
 // The one value everybody shares: what to run, complete and neutral to the backend. The same TrainJob and runtime
 // always give the same plan. Written as JSON (kind RunPlan); read back by viaduct-agent.
 struct RunPlan {
@@ -72,6 +87,7 @@ struct RunPlan {
   std::string working_directory;                                 // "" : where the job was submitted
   std::vector<std::pair<std::string, std::string>> environment;  // for every rank, in order
   std::string binding = "cpu";                                   // "cpu": an even share of the allowed cores; "none"
+  RemotePolicy remote;
   std::string image;
   std::vector<VolumeMount> volumes;
   std::vector<InitializerStep> initializers;

@@ -55,10 +55,11 @@ void write_text(int fd, std::string_view text) {
 }  // namespace
 
 TEST_CASE("rank streams: many short lines of two ranks arrive whole, in order, and without loss") {
-  RankStreams streams;
+  const std::string address = make_output_address();
+  RankStreams streams(address);
   std::vector<pid_t> ranks;
   for (int rank = 0; rank < 2; ++rank)
-    ranks.push_back(start_rank(streams.address(), rank, [] {
+    ranks.push_back(start_rank(address, rank, [] {
       for (int i = 0; i < 20'000; ++i) write_text(STDOUT_FILENO, std::to_string(i) + "\n");
     }));
   Collected collected;
@@ -75,8 +76,9 @@ TEST_CASE("rank streams: many short lines of two ranks arrive whole, in order, a
 }
 
 TEST_CASE("rank streams: both streams are told apart, and a last line without a newline comes out") {
-  RankStreams streams;
-  const pid_t pid = start_rank(streams.address(), 7, [] {
+  const std::string address = make_output_address();
+  RankStreams streams(address);
+  const pid_t pid = start_rank(address, 7, [] {
     write_text(STDOUT_FILENO, "par");
     write_text(STDERR_FILENO, "oops\n");
     write_text(STDOUT_FILENO, "tial\nlast");
@@ -90,9 +92,10 @@ TEST_CASE("rank streams: both streams are told apart, and a last line without a 
 }
 
 TEST_CASE("rank streams: a line that never ends comes out in pieces") {
-  RankStreams streams;
+  const std::string address = make_output_address();
+  RankStreams streams(address);
   const std::string piece(RankStreams::longest_line, 'x');
-  const pid_t pid = start_rank(streams.address(), 0, [&] {
+  const pid_t pid = start_rank(address, 0, [&] {
     write_text(STDOUT_FILENO, piece);
     write_text(STDOUT_FILENO, piece);
   });

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "launcher/relay.h"
+
+namespace viaduct::launcher {
+
+// An IPv4 address of this host, and how many bits of it are the network's.
+struct InterfaceAddress {
+  std::string address;
+  int prefix = 32;
+};
+std::vector<InterfaceAddress> own_addresses();
+
+// The IPv4 network, as "10.77.0.0/16", over which this host and all the others see each other: each reached this one at
+// the same address, and stands in that address' network. "" when it can't be told. MPI hangs when it picks by itself an
+// interface that has the same address on every host, such as a container bridge.
+std::string common_network(const std::vector<RelayReady>& others, const std::vector<InterfaceAddress>& own);
+
+}  // namespace viaduct::launcher

@@ -1,0 +1,99 @@
+#include "launcher/output_log.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "launcher/log_line.h"
+#include "launcher/rank_tag.h"
+
+namespace viaduct::launcher {
+
+static constexpr std::size_t kept_lines = 5;      // of each rank, for the exit record
+static constexpr std::size_t longest_kept = 500;  // bytes of such a line
+
+OutputLog::OutputLog(int ranks, const MpiFlavour& mpi, const std::string& nonce)
+    : ranks_(ranks),
+      out_(rank_tag(mpi, OutputStream::standard_output, nonce), ranks),
+      err_(rank_tag(mpi, OutputStream::standard_error, nonce), ranks) {}
+
+void OutputLog::feed(bool is_error, std::string_view chunk) {
+  const OutputSink sink = {[&](std::optional<int> rank, std::string_view line) { add(is_error, rank, line); },
+                           [&](const RankHello& hello) { started_.try_emplace(hello.rank, hello); },
+                           [&](const RankEnd& end) {
+                             if (!first_end_) first_end_ = end;
+                           }};
+  OutputDemux& demux = is_error ? err_ : out_;
+  if (chunk.empty()) {
+    demux.finish(sink);
+  } else {
+    demux.feed(chunk, sink);
+  }
+  flush();
+}
+
+void OutputLog::take(RankStreams& streams) {
+  streams.read({[&](int rank, bool is_error, std::string_view line) { add(is_error, rank, line); },
+                [&](const RankHello& hello) { started_.try_emplace(hello.rank, hello); }});
+  flush();
+}
+
+void OutputLog::finish(RankStreams& streams) {
+  streams.finish({[&](int rank, bool is_error, std::string_view line) { add(is_error, rank, line); }, nullptr});
+  flush();
+}
+
+void OutputLog::take(RemoteHosts& hosts) {
+  hosts.read({[&](int rank, bool is_error, std::string_view line) { add(is_error, rank, line); },
+              [&](const RankHello& hello) { started_.try_emplace(hello.rank, hello); }});
+  flush();
+}
+
+void OutputLog::remark(std::string_view text) {
+  append_log_line(pending_, {LogLine::Source::viaduct, 0, false, text});
+  flush();
+}
+
+void OutputLog::flush() {
+  if (lost_lines_ > 0) {
+    std::string remark = cut_in_line_ ? "\n" : "";
+    append_log_line(remark,
+                    {LogLine::Source::viaduct, 0, false, str(count_of(lost_lines_, "line"), " lost: ", why_lost_)});
+    if (write(remark) == 0) lost_lines_ = 0;
+  }
+  lost_lines_ += lost_lines_ > 0 ? std::count(pending_.begin(), pending_.end(), '\n') : write(pending_);
+  pending_.clear();
+}
+
+std::vector<std::string> OutputLog::last_lines(int rank) const {
+  const auto found = last_lines_.find(rank);
+  if (found == last_lines_.end()) return {};
+  return {found->second.begin(), found->second.end()};
+}
+
+void OutputLog::add(bool is_error, std::optional<int> rank, std::string_view text) {
+  if (rank && (*rank < 0 || *rank >= ranks_)) return;
+  failures_.feed(rank, text);
+  append_log_line(pending_,
+                  {rank ? LogLine::Source::rank : LogLine::Source::launcher, rank.value_or(0), is_error, text});
+  if (!rank) return;
+  auto& lines = last_lines_[*rank];
+  if (lines.size() == kept_lines) lines.pop_front();
+  lines.emplace_back(text.substr(0, longest_kept));
+}
+
+std::int64_t OutputLog::write(std::string_view text) {
+  std::string_view rest = text;
+  try {
+    write_off(STDOUT_FILENO, rest);
+  } catch (const Error& e) {
+    why_lost_ = e.what();
+  }
+  if (rest.size() < text.size()) cut_in_line_ = text[text.size() - rest.size() - 1] != '\n';
+  return std::count(rest.begin(), rest.end(), '\n');
+}
+
+}  // namespace viaduct::launcher

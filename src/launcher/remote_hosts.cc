@@ -1,0 +1,157 @@
+#include "launcher/remote_hosts.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "launcher/log_line.h"
+
+namespace viaduct::launcher {
+namespace {
+
+constexpr std::size_t longest_line = std::size_t{2} << 20;  // bytes; a relay sends none that is longer
+
+// What ssh said, without its own name and the host's.
+std::string reason_in(std::string_view line, const std::string& host) {
+  for (const std::string& prefix : {std::string("viaduct-agent ssh: "), str(host, ": "), std::string("not yet: ")})
+    if (line.starts_with(prefix)) line.remove_prefix(prefix.size());
+  return std::string(line);
+}
+
+}  // namespace
+
+RemoteHosts::RemoteHosts(std::vector<Host> hosts, const Options& options, const Environment& environment) {
+  for (auto& host : hosts) connections_.push_back(connect(std::move(host), options, environment));
+}
+
+RemoteHosts::Connection RemoteHosts::connect(Host host, const Options& options, const Environment& environment) const {
+  Pipe input = make_pipe();
+  Pipe output = make_pipe();
+  Pipe errors = make_pipe();
+  SpawnOptions spawn;
+  spawn.argv = {options.agent, "ssh", "-v", "-F", options.ssh_config,
+                str("-oConnectTimeout=", options.deadline_seconds), host.name,
+                options.agent, "relay", "--output", str(options.output, ".", host.node)};
+  spawn.environment = &environment;
+  spawn.stdin_fd = input.read_end.get();
+  spawn.stdout_fd = output.write_end.get();
+  spawn.stderr_fd = errors.write_end.get();
+  Process ssh = Process::spawn(spawn);
+  set_non_blocking(input.write_end.get());
+  set_non_blocking(output.read_end.get());
+  set_non_blocking(errors.read_end.get());
+  return {std::move(host), std::move(ssh), std::move(input.write_end), std::move(output.read_end),
+          std::move(errors.read_end), std::nullopt, "", "", ""};
+}
+
+void RemoteHosts::add_polls(std::vector<pollfd>& fds) const {
+  for (const auto& connection : connections_) {
+    fds.push_back({connection.output.get(), POLLIN, 0});
+    fds.push_back({connection.errors.get(), POLLIN, 0});
+  }
+}
+
+void RemoteHosts::read(const RemoteSink& sink) {
+  for (auto& connection : connections_) {
+    read_errors(connection);
+    read_output(connection, sink);
+  }
+}
+
+void RemoteHosts::read_errors(Connection& connection) {
+  while (connection.errors) {
+    const auto [chunk, ready] = read_some(connection.errors.get());
+    if (!ready) return;
+    if (chunk.empty()) connection.errors.reset();
+    connection.partial_errors += chunk;
+    for (std::size_t end = 0; (end = connection.partial_errors.find('\n')) != std::string::npos;) {
+      connection.said = reason_in(std::string_view(connection.partial_errors).substr(0, end), connection.host.name);
+      connection.partial_errors.erase(0, end + 1);
+    }
+    if (connection.partial_errors.size() > longest_line) connection.partial_errors.clear();
+  }
+}
+
+void RemoteHosts::read_output(Connection& connection, const RemoteSink& sink) {
+  if (!connection.output) return;
+  const auto [chunk, ready] = read_some(connection.output.get(), 1 << 18);
+  if (!ready) return;
+  connection.partial_output += chunk;
+  std::size_t start = 0;
+  const std::string_view text = connection.partial_output;
+  for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', start)) {
+    take_line(connection, text.substr(start, end - start), sink);
+    start = end + 1;
+  }
+  connection.partial_output.erase(0, start);
+  if (!chunk.empty() && connection.partial_output.size() <= longest_line) return;
+  connection.output.reset();
+  connection.input.reset();
+  if (finished_ || lost_) return;
+  read_errors(connection);
+  const std::string otherwise = connection.ready ? "the connection to it broke" : "it could not be reached";
+  lost_ = Lost{connection.host.name, connection.said.empty() ? otherwise : connection.said};
+}
+
+void RemoteHosts::take_line(Connection& connection, std::string_view line, const RemoteSink& sink) {
+  if (!connection.ready) {
+    connection.ready = parse_ready(line);
+    connection.said.clear();
+    return;
+  }
+  if (const auto hello = parse_hello(line)) return sink.hello(*hello);
+  const LogLine parsed = parse_log_line(line);
+  if (parsed.source == LogLine::Source::rank) sink.line(static_cast<int>(parsed.rank), parsed.is_error, parsed.text);
+}
+
+std::size_t RemoteHosts::ready_count() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(connections_, [](const auto& connection) { return connection.ready.has_value(); }));
+}
+
+std::vector<RelayReady> RemoteHosts::ready() const {
+  std::vector<RelayReady> all;
+  for (const auto& connection : connections_)
+    if (connection.ready) all.push_back(*connection.ready);
+  return all;
+}
+
+std::string RemoteHosts::describe_waiting() const {
+  constexpr std::size_t most_named = 5;
+  std::vector<std::string> names;
+  for (const auto& connection : connections_)
+    if (!connection.ready)
+      names.push_back(connection.said.empty() ? connection.host.name
+                                              : str(connection.host.name, " (", connection.said, ")"));
+  if (names.size() <= most_named) return join(names, ", ");
+  const std::size_t more = names.size() - most_named;
+  names.resize(most_named);
+  return str(join(names, ", "), " and ", more, " more");
+}
+
+void RemoteHosts::signal_ranks(int signal) {
+  const std::string request = str("signal ", signal, "\n");
+  for (auto& connection : connections_)  // a pipe that has no room belongs to a host that doesn't listen any more
+    if (connection.input) [[maybe_unused]]
+      const auto written = ::write(connection.input.get(), request.data(), request.size());
+}
+
+void RemoteHosts::finish() {
+  finished_ = true;
+  for (auto& connection : connections_) connection.input.reset();
+}
+
+bool RemoteHosts::open() const {
+  return std::ranges::any_of(connections_, [](const auto& connection) { return static_cast<bool>(connection.output); });
+}
+
+std::vector<pid_t> RemoteHosts::processes() const {
+  std::vector<pid_t> pids;
+  for (const auto& connection : connections_) pids.push_back(connection.ssh.pid());
+  return pids;
+}
+
+}  // namespace viaduct::launcher

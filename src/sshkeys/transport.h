@@ -1,0 +1,16 @@
+#pragma once
+
+namespace viaduct::sshkeys {
+
+// What client and server have in common below the commands.
+
+// Makes a connected TCP socket send at once, and makes the kernel notice within about 15 seconds that the other end, or
+// the way to it, is gone (TCP_USER_TIMEOUT, RFC 5482, and keep-alive).
+void set_up_tcp(int socket);
+
+inline constexpr const char* key_exchange_algorithms = "curve25519-sha256,curve25519-sha256@libssh.org";
+inline constexpr const char* host_key_algorithms = "ssh-ed25519";
+inline constexpr const char* cipher_algorithms =
+    "aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes128-gcm@openssh.com";
+
+}  // namespace viaduct::sshkeys
