@@ -29,7 +29,7 @@ std::string str(const Parts&... parts) {
 std::vector<std::string> split(std::string_view text, char separator);  // "a,,b" gives three parts; "" gives one
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string_view trim(std::string_view text);  // blanks, tabs, CR and LF at both ends
-std::string lower(std::string_view text);  // of ASCII letters; others stay
+std::string lower(std::string_view text);      // of ASCII letters; others stay
 bool contains(std::string_view text, std::string_view part);
 // What follows the first `marker` and the blanks after it; of that the first word ("" when there is none).
 std::optional<std::string_view> text_after(std::string_view text, std::string_view marker);

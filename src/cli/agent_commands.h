@@ -8,7 +8,8 @@
 #include "base/environment.h"
 
 // Each sub-command of viaduct-agent adds itself to the application and stores what to run in `chosen`; the result is
-// the exit code. `program` is what stands after "--", which never goes through CLI11: that takes words like "[a b]" apart.
+// the exit code. `program` is what stands after "--", which never goes through CLI11: that takes words like "[a b]"
+// apart.
 namespace viaduct::cli {
 
 using AgentChosen = std::function<int(const Environment&)>;

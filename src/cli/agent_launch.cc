@@ -22,8 +22,7 @@ launcher::Rendezvous parse_rendezvous(const std::string& text) {
   const auto parts = split(text, ':');
   const auto port = parts.size() == 3 ? parse_integer(parts[1]) : std::nullopt;
   const auto jax_port = parts.size() == 3 ? parse_integer(parts[2]) : std::nullopt;
-  if (!port || !jax_port)
-    throw Error(str("--rendezvous ", text, ": must be HOST:PORT:JAX_PORT"), ExitCode::bad_input);
+  if (!port || !jax_port) throw Error(str("--rendezvous ", text, ": must be HOST:PORT:JAX_PORT"), ExitCode::bad_input);
   return {parts[0], static_cast<int>(*port), static_cast<int>(*jax_port)};
 }
 

@@ -11,6 +11,7 @@
 #include "model/hostlist.h"
 #include "sshkeys/gated_run.h"
 #include "sshkeys/server.h"
+#include "sshkeys/transport.h"
 
 // viaduct-agent sshd, gate and ssh: the job's own remote shell.
 namespace viaduct::cli {
@@ -22,9 +23,10 @@ struct GateArgs {
 };
 
 void add_gate_options(CLI::App& command, GateArgs& args) {
-  command.add_option("--member", args.members,
-                     "Hosts and addresses of the job, which an MPI daemon may be told to call back; hostlists are fine. "
-                     "None: any");
+  command.add_option(
+      "--member", args.members,
+      "Hosts and addresses of the job, which an MPI daemon may be told to call back; hostlists are fine, "
+      "and names are resolved at the start. None: any");
   command.add_option("--program-dir", args.program_directories,
                      "Directories to start MPI daemons from (default: those of PATH)");
 }
@@ -36,10 +38,13 @@ sshkeys::GatePolicy policy_of(const GateArgs& args, const Environment& environme
   if (policy.program_directories.empty())
     for (const auto& directory : split(environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin"), ':'))
       if (directory.starts_with("/")) policy.program_directories.push_back(directory);
-  for (const auto& text : args.members)
-    for (auto& member : text.find(':') == std::string::npos ? model::expand_hostlist(text)
-                                                            : std::vector<std::string>{text})  // an IPv6 address
-      policy.members.push_back(std::move(member));
+  for (const auto& text : args.members) {
+    const bool is_ipv6 = text.find(':') != std::string::npos;
+    for (const auto& name : is_ipv6 ? std::vector<std::string>{text} : model::expand_hostlist(text)) {
+      policy.members.push_back(name);
+      for (auto& address : sshkeys::resolve(name)) policy.members.push_back(std::move(address));
+    }
+  }
   return policy;
 }
 
@@ -82,8 +87,10 @@ int sshd(SshdArgs& args, const Environment& environment) {
 
 void add_sshd(CLI::App& app, AgentChosen& chosen) {
   auto args = std::make_shared<SshdArgs>();
-  CLI::App* command = app.add_subcommand("sshd", "Serve a job's SSH on this host: MPI daemons alone, for one key alone");
-  command->add_option("--host-key", args->host_key, "This host's private Ed25519 key (ssh_host_ed25519_key)")->required();
+  CLI::App* command =
+      app.add_subcommand("sshd", "Serve a job's SSH on this host: MPI daemons alone, for one key alone");
+  command->add_option("--host-key", args->host_key, "This host's private Ed25519 key (ssh_host_ed25519_key)")
+      ->required();
   command->add_option("--authorized-keys", args->authorized_keys, "Public Ed25519 keys that may log in")->required();
   command->add_option("--user", args->options.user, "The only login name (default: this user's, or viaduct)");
   command->add_option("--address", args->options.address, "Address to listen on; :: for IPv6 too")
@@ -99,8 +106,10 @@ void add_sshd(CLI::App& app, AgentChosen& chosen) {
       ->capture_default_str();
   add_gate_options(*command, args->gate);
   command->footer(
-      "It needs no root, no passwd entry, no home and no capability. There is no shell, no terminal, no forwarding and\n"
-      "no file transfer; a command is taken apart and started without a shell, or refused with the reason. TERM ends it,\n"
+      "It needs no root, no passwd entry, no home and no capability. There is no shell, no terminal, no forwarding "
+      "and\n"
+      "no file transfer; a command is taken apart and started without a shell, or refused with the reason. TERM ends "
+      "it,\n"
       "and all it started. What it refuses is told on standard error.");
   command->callback(
       [args, &chosen] { chosen = [args](const Environment& environment) { return sshd(*args, environment); }; });
@@ -123,7 +132,8 @@ void add_ssh(CLI::App& app) {
   command->footer(
       "ssh [-F FILE] [-o KEYWORD=VALUE]… [-p PORT] [-l USER] [-i KEY] [-46aCnqTvx] [USER@]HOST COMMAND…\n"
       "Without -F it reads the file that VIADUCT_SSH_CONFIG names. The host's key must be in known_hosts; there is no\n"
-      "way around that. ConnectTimeout is the deadline, in seconds, until which resolving and connecting are tried again.\n"
+      "way around that. ConnectTimeout is the deadline, in seconds, until which resolving and connecting are tried "
+      "again.\n"
       "Called under the name ssh it takes these words at once.");
 }
 

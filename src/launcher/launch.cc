@@ -26,10 +26,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr milliseconds mpirun_grace(3000);    // for mpirun to end its ranks after TERM
-constexpr milliseconds survivor_grace(1000);  // for the other ranks when one has failed, as Open MPI has it
-constexpr milliseconds leftover_grace(1000);  // for what ranks left behind
-constexpr milliseconds drain_limit(500);      // for output in the pipes after mpirun's end
+constexpr milliseconds mpirun_grace(3000);     // for mpirun to end its ranks after TERM
+constexpr milliseconds survivor_grace(1000);   // for the other ranks when one has failed, as Open MPI has it
+constexpr milliseconds leftover_grace(1000);   // for what ranks left behind
+constexpr milliseconds drain_limit(500);       // for output in the pipes after mpirun's end
 constexpr milliseconds far_drain_limit(5000);  // for output on its way from other hosts
 constexpr milliseconds report_interval(1000);  // between words on hosts that are not ready
 

@@ -49,9 +49,9 @@ PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& e
 void finish_command(PreparedLaunch& launch, const std::vector<RelayReady>& others);
 std::string describe(const PreparedLaunch& launch);  // for --dry-run
 
-// Waits until every other host answers, starts mpirun, prints the ranks' output as log lines (launcher/log_line.h) on standard output, ends everything on
-// SIGTERM (ranks get TERM, then after the plan's grace mpirun, then KILL) and at once on SIGINT, and writes the exit
-// record when nothing is left running. Returns what to exit with.
+// Waits until every other host answers, starts mpirun, prints the ranks' output as log lines (launcher/log_line.h) on
+// standard output, ends everything on SIGTERM (ranks get TERM, then after the plan's grace mpirun, then KILL) and at
+// once on SIGINT, and writes the exit record when nothing is left running. Returns what to exit with.
 int launch(const LaunchOptions& options, const Environment& environment, const Clock& clock);
 
 }  // namespace viaduct::launcher

@@ -34,9 +34,9 @@ Words open_mpi_without_ssh(int major) {
 
 std::string range(const model::PortRange& ports) { return str(ports.first, "-", ports.last); }
 
-// Every daemon is started from here, unless there are very many: then the ssh of each daemon must find the job's keys on
-// its host. How many run at once is set high enough for all that one daemon starts (64 by default), or Open MPI waits
-// for ever.
+// Every daemon is started from here, unless there are very many: then the ssh of each daemon must find the job's keys
+// on its host. How many run at once is set high enough for all that one daemon starts (64 by default), or Open MPI
+// waits for ever.
 Words open_mpi_over_ssh(const RemoteLaunch& remote, int major) {
   constexpr int at_once = 128;
   const std::string plm = major >= 5 ? "ssh" : "rsh";

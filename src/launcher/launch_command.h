@@ -13,9 +13,9 @@ namespace viaduct::launcher {
 
 // How mpirun reaches hosts other than its own: by the `ssh` that is first on its PATH, which is the job's.
 struct RemoteLaunch {
-  bool tree = false;    // daemons start each other; else mpirun starts all of them itself
-  std::string network;  // for MPI's traffic, as "10.0.0.0/8"; "": MPI chooses
-  bool fabric = true;   // some host may have another network than Ethernet
+  bool tree = false;                             // daemons start each other; else mpirun starts all of them itself
+  std::string network;                           // for MPI's traffic, as "10.0.0.0/8"; "": MPI chooses
+  bool fabric = true;                            // some host may have another network than Ethernet
   std::optional<model::PortRange> daemon_ports;  // for mpirun and its daemons; unset: any
   std::optional<model::PortRange> mpi_ports;     // for the ranks' TCP; unset: any
 };
@@ -30,7 +30,7 @@ struct LaunchRequest {
   std::vector<std::string> rank_command;  // what each rank runs
   std::vector<std::string> env_names;     // variables every rank gets, on other hosts too; all set for mpirun
   bool as_root = false;
-  bool only_this_host = false;  // no other host takes part, so no ssh, srun or other remote start is needed
+  bool only_this_host = false;         // no other host takes part, so no ssh, srun or other remote start is needed
   std::optional<RemoteLaunch> remote;  // set when other hosts take part that no batch system starts
   std::string output_nonce;            // see launcher/rank_tag.h
 };

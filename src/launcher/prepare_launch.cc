@@ -85,12 +85,13 @@ void find_own_host(PreparedLaunch& launch) {
 // The launcher's own host stands there as it calls itself: PRRTE takes any other name for another host.
 std::string hostfile_of(const PreparedLaunch& launch) {
   auto hosts = launch.hosts;
-  if (launch.own_node >= 0 && !launch.only_this_host) hosts[static_cast<std::size_t>(launch.own_node)].host = host_name();
+  if (launch.own_node >= 0 && !launch.only_this_host)
+    hosts[static_cast<std::size_t>(launch.own_node)].host = host_name();
   return render_hostfile(hosts, launch.mpirun.flavour.family);
 }
 
-// A directory in which `ssh` is the job's own, to stand first on PATH: mpirun takes no path with a blank or a colon in it
-// for its remote shell, but a bare name.
+// A directory in which `ssh` is the job's own, to stand first on PATH: mpirun takes no path with a blank or a colon in
+// it for its remote shell, but a bare name.
 void put_ssh_first(PreparedLaunch& launch, const LaunchOptions& options) {
   const std::filesystem::path directory = options.attempt_directory / "bin";
   if (directory.string().find(':') != std::string::npos)
@@ -100,8 +101,8 @@ void put_ssh_first(PreparedLaunch& launch, const LaunchOptions& options) {
   std::filesystem::create_symlink(launch.agent, directory / "ssh", error);
   if (error && error != std::errc::file_exists)
     throw Error(str("can't write ", (directory / "ssh").string(), ": ", error.message()));
-  launch.environment.set("PATH",
-                         str(directory.string(), ":", launch.environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin")));
+  launch.environment.set(
+      "PATH", str(directory.string(), ":", launch.environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin")));
   launch.environment.set("VIADUCT_SSH_CONFIG", std::filesystem::absolute(options.ssh_config).string());
 }
 
@@ -163,8 +164,8 @@ PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& e
     find_own_host(launch);
   }
   if (!launch.only_this_host && options.ssh_config.empty())
-    throw Error("the allocation has other hosts than this one, and nothing says how to reach them",
-                ExitCode::bad_input, "give --ssh-config FILE");
+    throw Error("the allocation has other hosts than this one, and nothing says how to reach them", ExitCode::bad_input,
+                "give --ssh-config FILE");
   const std::int64_t slots = std::accumulate(launch.hosts.begin(), launch.hosts.end(), std::int64_t{0},
                                              [](std::int64_t sum, const HostSlots& host) { return sum + host.slots; });
   if (slots < launch.plan.ranks())

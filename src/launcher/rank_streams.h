@@ -18,15 +18,15 @@ struct RankStreamSink {
   std::function<void(const RankHello& hello)> hello;
 };
 
-// An address that nobody else has. Node N of the run uses it with ".N" at its end, for several nodes may share a network
-// namespace, and with it all abstract names.
+// An address that nobody else has. Node N of the run uses it with ".N" at its end, for several nodes may share a
+// network namespace, and with it all abstract names.
 std::string make_output_address();
 std::string output_address_of_node(const std::string& address, int node);
 
-// The output of the ranks of this host, straight from each rank to `viaduct-agent launch` or the relay of this host, past the MPI launcher:
-// `viaduct-agent exec` makes a pipe for each of the program's streams and hands the reading ends over a local socket,
-// with its hello. So nothing is lost or mixed up on the way. (Open MPI 4.1's own forwarding loses text when ranks write
-// many lines shorter than its tag.) One thread.
+// The output of the ranks of this host, straight from each rank to `viaduct-agent launch` or the relay of this host,
+// past the MPI launcher: `viaduct-agent exec` makes a pipe for each of the program's streams and hands the reading ends
+// over a local socket, with its hello. So nothing is lost or mixed up on the way. (Open MPI 4.1's own forwarding loses
+// text when ranks write many lines shorter than its tag.) One thread.
 class RankStreams {
  public:
   static constexpr std::size_t longest_line = std::size_t{1} << 20;  // bytes

@@ -8,9 +8,9 @@ namespace viaduct::launcher {
 
 // What a relay says first: that it is ready, and what it knows of its host.
 struct RelayReady {
-  std::string host;  // as the host calls itself; no blanks
-  bool fabric = false;                // it has a network beside Ethernet (launcher/fabric.h)
-  std::string client_address;         // the two ends of the SSH connection, as SSH_CONNECTION has them; "" not known
+  std::string host;            // as the host calls itself; no blanks
+  bool fabric = false;         // it has a network beside Ethernet (launcher/fabric.h)
+  std::string client_address;  // the two ends of the SSH connection, as SSH_CONNECTION has them; "" not known
   std::string own_address;
 
   bool operator==(const RelayReady&) const = default;

@@ -32,9 +32,17 @@ RemoteHosts::Connection RemoteHosts::connect(Host host, const Options& options, 
   Pipe output = make_pipe();
   Pipe errors = make_pipe();
   SpawnOptions spawn;
-  spawn.argv = {options.agent, "ssh", "-v", "-F", options.ssh_config,
-                str("-oConnectTimeout=", options.deadline_seconds), host.name,
-                options.agent, "relay", "--output", str(options.output, ".", host.node)};
+  spawn.argv = {options.agent,
+                "ssh",
+                "-v",
+                "-F",
+                options.ssh_config,
+                str("-oConnectTimeout=", options.deadline_seconds),
+                host.name,
+                options.agent,
+                "relay",
+                "--output",
+                str(options.output, ".", host.node)};
   spawn.environment = &environment;
   spawn.stdin_fd = input.read_end.get();
   spawn.stdout_fd = output.write_end.get();
@@ -43,8 +51,15 @@ RemoteHosts::Connection RemoteHosts::connect(Host host, const Options& options, 
   set_non_blocking(input.write_end.get());
   set_non_blocking(output.read_end.get());
   set_non_blocking(errors.read_end.get());
-  return {std::move(host), std::move(ssh), std::move(input.write_end), std::move(output.read_end),
-          std::move(errors.read_end), std::nullopt, "", "", ""};
+  return {std::move(host),
+          std::move(ssh),
+          std::move(input.write_end),
+          std::move(output.read_end),
+          std::move(errors.read_end),
+          std::nullopt,
+          "",
+          "",
+          ""};
 }
 
 void RemoteHosts::add_polls(std::vector<pollfd>& fds) const {

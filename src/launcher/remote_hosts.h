@@ -55,9 +55,9 @@ class RemoteHosts {
   const std::optional<Lost>& lost() const { return lost_; }
 
   void signal_ranks(int signal);
-  void finish();                             // the run is over: the relays are told to end
-  bool open() const;                         // some relay has not ended
-  std::vector<pid_t> processes() const;      // the ssh processes, which must live until the ranks have ended
+  void finish();                         // the run is over: the relays are told to end
+  bool open() const;                     // some relay has not ended
+  std::vector<pid_t> processes() const;  // the ssh processes, which must live until the ranks have ended
 
  private:
   struct Connection {

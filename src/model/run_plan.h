@@ -17,7 +17,7 @@ enum class LaunchStyle {
   own_launcher,  // the command is a launcher itself (mpirun, torchrun, …) and is run once, as it is
 };
 
-inline constexpr std::int64_t most_ranks = 2'147'483'647;          // MPI counts ranks with an int
+inline constexpr std::int64_t most_ranks = 2'147'483'647;  // MPI counts ranks with an int
 inline constexpr std::int32_t longest_ready_seconds = 86'400;
 inline constexpr std::int64_t longest_grace_seconds = 31'536'000;  // a year
 
@@ -61,10 +61,10 @@ struct PortRange {
 
 // How other hosts are reached where no batch system starts the ranks there, but the job's own SSH.
 struct RemotePolicy {
-  std::int32_t ready_seconds = 120;         // for every host to answer, 1 to 86400
-  std::int32_t tree_spawn_above = 256;      // with more hosts than this MPI daemons start each other
-  std::optional<PortRange> daemon_ports;    // for mpirun and its daemons; unset: any free ones
-  std::optional<PortRange> mpi_ports;       // for MPI's TCP connections; unset: any free ones
+  std::int32_t ready_seconds = 120;       // for every host to answer, 1 to 86400
+  std::int32_t tree_spawn_above = 256;    // with more hosts than this MPI daemons start each other
+  std::optional<PortRange> daemon_ports;  // for mpirun and its daemons; unset: any free ones
+  std::optional<PortRange> mpi_ports;     // for MPI's TCP connections; unset: any free ones
 };
 
 // The one value everybody shares: what to run, complete and neutral to the backend. The same TrainJob and runtime

@@ -34,11 +34,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr int ssh_failed = 255;                      // OpenSSH's exit code for an error of its own
-constexpr milliseconds longest_attempt(10'000);      // to connect to one address
-constexpr milliseconds first_pause(50);              // between attempts; doubles
+constexpr int ssh_failed = 255;                  // OpenSSH's exit code for an error of its own
+constexpr milliseconds longest_attempt(10'000);  // to connect to one address
+constexpr milliseconds first_pause(50);          // between attempts; doubles
 constexpr milliseconds longest_pause(2'000);
-constexpr std::size_t chunk = 32768;                 // bytes moved at once
+constexpr std::size_t chunk = 32768;  // bytes moved at once
 
 struct FreeSession {
   void operator()(ssh_session session) const {
@@ -140,7 +140,8 @@ void check_host_key(const SshTarget& target, const Session& session) {
     if (verdict == KeyVerdict::revoked) break;
   }
   if (verdict == KeyVerdict::match) return;
-  const std::string why = verdict == KeyVerdict::changed   ? "known_hosts has another key for it: this may be another host"
+  const std::string why = verdict == KeyVerdict::changed
+                              ? "known_hosts has another key for it: this may be another host"
                           : verdict == KeyVerdict::revoked ? "its key is revoked"
                                                            : "known_hosts has no key for it";
   throw Error(str("Host key verification failed: ", why, " (looked for ", target.alias, " in ",
@@ -202,7 +203,8 @@ class Client {
       static_cast<Client*>(self)->exit_code_ = status & 0xff;
     };
     ::ssh_set_channel_callbacks(channel_, &callbacks_);
-    if (::ssh_channel_open_session(channel_) != SSH_OK || ::ssh_channel_request_exec(channel_, command_.c_str()) != SSH_OK)
+    if (::ssh_channel_open_session(channel_) != SSH_OK ||
+        ::ssh_channel_request_exec(channel_, command_.c_str()) != SSH_OK)
       throw Error(str("the host does not start the command: ", last_error(session_)));
     ::ssh_set_blocking(session_.get(), 0);
     if (target_.no_stdin) end_input();
@@ -223,7 +225,8 @@ class Client {
   void step() {
     const bool unsent = (::ssh_get_poll_flags(session_.get()) & SSH_WRITE_PENDING) != 0;
     const short wanted = unsent ? POLLIN | POLLOUT : POLLIN;
-    pollfd fds[] = {{::ssh_get_fd(session_.get()), wanted, 0}, {input_open_ && can_send() ? STDIN_FILENO : -1, POLLIN, 0}};
+    pollfd fds[] = {{::ssh_get_fd(session_.get()), wanted, 0},
+                    {input_open_ && can_send() ? STDIN_FILENO : -1, POLLIN, 0}};
     ::poll(fds, std::size(fds), -1);
     if (fds[1].revents != 0) move_input();
     if (fds[0].revents != 0) ::ssh_event_dopoll(event(), 0);

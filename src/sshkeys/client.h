@@ -8,7 +8,8 @@
 namespace viaduct::sshkeys {
 
 // `viaduct-agent ssh`, called as OpenSSH's client is (`words` come after the program's name): runs one command on one
-// host, with this process' standard input, output and error. Without -F it reads the file that VIADUCT_SSH_CONFIG names.
+// host, with this process' standard input, output and error. Without -F it reads the file that VIADUCT_SSH_CONFIG
+// names.
 //
 // The host's key must be in known_hosts under the host's alias; there is no way to turn that off. Resolving the name,
 // connecting and the key exchange are tried again, with back-off, until ConnectTimeout (seconds) is over.

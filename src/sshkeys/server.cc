@@ -28,11 +28,11 @@
 namespace viaduct::sshkeys {
 namespace {
 
-constexpr std::size_t most_strangers = 256;        // connections that have not logged in; the oldest one goes for a new one
-constexpr int descriptors_of_a_session = 6;        // socket, three pipes, the process, one to spare
-constexpr int own_descriptors = 32;                // of the server itself
-constexpr std::chrono::milliseconds grace(2000);   // between TERM and KILL
-constexpr int most_log_lines = 200;                // in log_window; a stranger must not fill the disk
+constexpr std::size_t most_strangers = 256;  // connections that have not logged in; the oldest one goes for a new one
+constexpr int descriptors_of_a_session = 6;  // socket, three pipes, the process, one to spare
+constexpr int own_descriptors = 32;          // of the server itself
+constexpr std::chrono::milliseconds grace(2000);  // between TERM and KILL
+constexpr int most_log_lines = 200;               // in log_window; a stranger must not fill the disk
 constexpr std::chrono::seconds log_window(10);
 
 std::string address_and_port(const sockaddr_storage& address, socklen_t size) {

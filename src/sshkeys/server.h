@@ -44,7 +44,8 @@ class ListeningSocket {
 // process becomes a subreaper. Log lines go to standard error.
 //
 // A client that logs in gets one channel, and one command that the gate lets through. Commands beyond most_sessions
-// wait for their turn. Clients that have not logged in are never many: the oldest one has to go when there are too many.
+// wait for their turn. Clients that have not logged in are never many: the oldest one has to go when there are too
+// many.
 //
 // A dropped connection ends its command with the command's process group. A daemon that has left its session (orted
 // --daemonize, whose ssh ends at once) lives on: it ends with the job's `relay`, with the server, or by itself. The end

@@ -1,10 +1,10 @@
 #include "sshkeys/server_connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,10 +21,10 @@ namespace viaduct::sshkeys {
 namespace {
 
 constexpr int most_failed_logins = 6;
-constexpr std::size_t most_variables = 64;       // of a client's environment
-constexpr std::size_t longest_variable = 4096;   // bytes, name and value
-constexpr std::size_t chunk = 32768;             // bytes moved at once; what SSH allows in a packet
-constexpr int chunks_in_a_row = 8;               // then the other connections have their turn
+constexpr std::size_t most_variables = 64;        // of a client's environment
+constexpr std::size_t longest_variable = 4096;    // bytes, name and value
+constexpr std::size_t chunk = 32768;              // bytes moved at once; what SSH allows in a packet
+constexpr int chunks_in_a_row = 8;                // then the other connections have their turn
 constexpr std::chrono::seconds goodbye_limit(2);  // for the client to hang up by itself, or it would complain
 
 ServerConnection& of(void* self) { return *static_cast<ServerConnection*>(self); }
@@ -126,9 +126,10 @@ int ServerConnection::judge_key(const std::string& user, ssh_key key, char state
                                          [&](const PublicKey& authorized) { return authorized.base64 == offered; });
   if (!known || user != options_.user || (state != SSH_PUBLICKEY_STATE_NONE && state != SSH_PUBLICKEY_STATE_VALID)) {
     ++failed_logins_;
-    owner_.log(peer_, str("login refused: ", known ? (user != options_.user ? str("user ", printable(abbreviated(user, 40)))
-                                                                            : std::string("a wrong signature"))
-                                                   : "a key that is not this job's"));
+    owner_.log(peer_,
+               str("login refused: ", known ? (user != options_.user ? str("user ", printable(abbreviated(user, 40)))
+                                                                     : std::string("a wrong signature"))
+                                            : "a key that is not this job's"));
     return SSH_AUTH_DENIED;
   }
   if (state == SSH_PUBLICKEY_STATE_VALID && stage_ == Stage::login) {
@@ -196,7 +197,9 @@ void ServerConnection::on_socket() {
 
 void ServerConnection::run_command() {
   if (stage_ != Stage::waiting || ended_) return;
-  const auto verdict = judge_command(command_text_, options_.gate);
+  GatePolicy policy = options_.gate;  // whoever could log in is of the job, at the address it comes from
+  if (!policy.members.empty()) policy.members.push_back(ends_.substr(0, ends_.find(' ')));
+  const auto verdict = judge_command(command_text_, policy);
   command_text_.clear();
   if (const auto* refusal = std::get_if<GateRefusal>(&verdict)) return refuse(refusal->reason);
   try {

@@ -46,10 +46,10 @@ class ServerConnection {
   bool is_relay() const { return is_relay_; }  // its command is, or was, the job's relay
   bool has_ended() const { return ended_; }    // may be deleted
   pid_t command_pid() const { return command_ ? command_->pid() : -1; }
-  void run_command();  // when there is room for one that waits
-  void close(const std::string& why);          // logged when not empty
-  void pump();                                 // moves what can be moved, in both directions, and notices ends
-  std::optional<Process> take_command();       // of a closed connection: what still runs
+  void run_command();                     // when there is room for one that waits
+  void close(const std::string& why);     // logged when not empty
+  void pump();                            // moves what can be moved, in both directions, and notices ends
+  std::optional<Process> take_command();  // of a closed connection: what still runs
 
  private:
   static int on_auth(ssh_session session, const char* user, ssh_key key, char state, void* self);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 namespace viaduct::sshkeys {
 
 // What client and server have in common below the commands.
@@ -7,6 +10,9 @@ namespace viaduct::sshkeys {
 // Makes a connected TCP socket send at once, and makes the kernel notice within about 15 seconds that the other end, or
 // the way to it, is gone (TCP_USER_TIMEOUT, RFC 5482, and keep-alive).
 void set_up_tcp(int socket);
+
+// The addresses of a host as text, without repetition; empty when its name can't be resolved.
+std::vector<std::string> resolve(const std::string& host);
 
 inline constexpr const char* key_exchange_algorithms = "curve25519-sha256,curve25519-sha256@libssh.org";
 inline constexpr const char* host_key_algorithms = "ssh-ed25519";

@@ -57,8 +57,7 @@ void write_files(const TrustBundle& bundle, const BundleLayout& layout) {
 
 }  // namespace
 
-TrustBundle make_trust_bundle(std::string job, int attempt, const std::vector<std::string>& nodes,
-                              HostKeys host_keys) {
+TrustBundle make_trust_bundle(std::string job, int attempt, const std::vector<std::string>& nodes, HostKeys host_keys) {
   TrustBundle bundle = {std::move(job), attempt, host_keys, PrivateKey::generate(), {}};
   for (const auto& name : nodes) {
     const bool copy = host_keys == HostKeys::per_job && !bundle.nodes.empty();

@@ -35,8 +35,8 @@ struct NodeAddress {
   int port = 22;
 };
 
-// The line for the client's key: `restrict` (OpenSSH 7.2: no pty, no forwarding, no user rc, nothing added later) and the
-// command that judges what may run.
+// The line for the client's key: `restrict` (OpenSSH 7.2: no pty, no forwarding, no user rc, nothing added later) and
+// the command that judges what may run.
 std::string render_authorized_keys(const PublicKey& client, const std::string& comment, const std::string& command);
 std::string render_known_hosts(const TrustBundle& bundle);
 
@@ -64,8 +64,8 @@ std::string render_sshd_config(const SshdConfigOptions& options);
 //   nodes/<name>/   ssh_host_ed25519_key  ssh_host_ed25519_key.pub  authorized_keys  sshd_config
 //
 // `launcher` goes to the launcher alone, nodes/<name> to that node alone. The configurations name their files by these
-// paths below `directory`, and authorized_keys names `agent`, whose `gate` judges commands. Throws Error (conflict) when
-// the directory is there, and leaves nothing behind after any failure.
+// paths below `directory`, and authorized_keys names `agent`, whose `gate` judges commands. Throws Error (conflict)
+// when the directory is there, and leaves nothing behind after any failure.
 struct BundleLayout {
   std::filesystem::path directory;
   std::vector<NodeAddress> addresses;  // of every node
