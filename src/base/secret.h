@@ -8,29 +8,33 @@
 
 namespace viaduct {
 
-// A text nobody else may see, such as a private key: has one owner, and its memory is wiped when it goes.
+// A text nobody else may see, such as a private key: has one owner, and its memory is wiped when it goes, with whatever
+// of it a move leaves behind.
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string text) : text_(std::move(text)) {}
-  Secret(Secret&& other) noexcept : text_(other.text_) { other.wipe(); }  // a short text would stay behind in a move
+  explicit Secret(std::string&& text) : text_(std::move(text)) { wipe(text); }
+  explicit Secret(const std::string& text) : text_(text) {}  // the original stays the caller's to wipe
+  Secret(Secret&& other) noexcept : text_(std::move(other.text_)) { wipe(other.text_); }
   Secret& operator=(Secret&& other) noexcept {
     if (this != &other) {
-      wipe();
-      text_ = other.text_;
-      other.wipe();
+      wipe(text_);
+      text_ = std::move(other.text_);
+      wipe(other.text_);
     }
     return *this;
   }
-  ~Secret() { wipe(); }
+  ~Secret() { wipe(text_); }
 
   std::string_view view() const { return text_; }
+  const char* c_str() const { return text_.c_str(); }
   bool empty() const { return text_.empty(); }
 
  private:
-  void wipe() {
-    ::explicit_bzero(text_.data(), text_.size());
-    text_.clear();
+  static void wipe(std::string& text) noexcept {
+    text.resize(text.capacity());  // beyond its end, too; allocates nothing
+    ::explicit_bzero(text.data(), text.size());
+    text.clear();
   }
 
   std::string text_;

@@ -44,7 +44,7 @@ static Error name_taken(const std::string& name) {
 }
 
 void JobStore::create(const model::JobRecord& record, const model::TrainJob& job, const model::Runtime& runtime,
-                      const model::RunPlan& plan) const {
+                      const model::RunPlan& plan, const std::string& hosts) const {
   const fs::path target = directory(record.name);
   // The job is built aside and moved to its name in one step, so that nobody ever sees half a job. rename() replaces an
   // empty directory only; a job's directory is never empty.
@@ -66,6 +66,7 @@ void JobStore::create(const model::JobRecord& record, const model::TrainJob& job
     write("trainjob.yaml", write_yaml(job.document.root));
     write("runtime.yaml", write_yaml(runtime.document.root));
     write("plan.json", write_json(to_value(plan)) + "\n");
+    if (!hosts.empty()) write("hosts", hosts);
     if (plan.suspend) write("request.suspend", "");
     write("record.json", write_json(to_value(record)) + "\n");
     std::error_code error;

@@ -17,6 +17,7 @@ namespace viaduct::bridge {
 //
 //   trainjob.yaml  runtime.yaml   what was asked for, as it was resolved
 //   plan.json                     the RunPlan
+//   hosts                         a hostfile: where it runs; only for backend "hosts"
 //   record.json                   where the job stands (model/job_record.h)
 //   request.suspend, request.cancel   what the user asks for, by being there
 //   logs/<attempt>.log            what the ranks printed (launcher/log_line.h)
@@ -31,7 +32,7 @@ class JobStore {
   // Claims the name and writes everything. Throws Error (conflict) when the name is taken, (missing_on_host) when the
   // home can't be written. After any failure nothing is left behind.
   void create(const model::JobRecord& record, const model::TrainJob& job, const model::Runtime& runtime,
-              const model::RunPlan& plan) const;
+              const model::RunPlan& plan, const std::string& hosts = "") const;
   void remove(const std::string& name) const;
 
   bool exists(const std::string& name) const;
@@ -51,6 +52,7 @@ class JobStore {
 
   std::filesystem::path directory(const std::string& name) const { return home_ / "jobs" / name; }
   std::filesystem::path plan_file(const std::string& name) const { return directory(name) / "plan.json"; }
+  std::filesystem::path hosts_file(const std::string& name) const { return directory(name) / "hosts"; }
   std::filesystem::path log_file(const std::string& name, int attempt) const;
   std::filesystem::path attempt_directory(const std::string& name, int attempt) const;
   const std::filesystem::path& home() const { return home_; }

@@ -14,16 +14,18 @@ namespace fs = std::filesystem;
 
 namespace viaduct::bridge {
 
-const Capabilities& local_capabilities() {
-  static constexpr std::string_view no_container = "programs run straight on this machine, without a container";
+// The same for this machine and for others that are reached by ssh.
+static Capabilities make_capabilities(std::string backend) {
+  static constexpr std::string_view no_container = "programs run straight on the host, without a container";
   static constexpr std::string_view no_limits =
-      "nothing is limited on this machine; a GPU count only sets the number of ranks";
-  static constexpr std::string_view no_secrets = "values from the cluster (valueFrom) are not known on this machine";
+      "nothing is limited on the host; a GPU count only sets the number of ranks";
+  static constexpr std::string_view no_secrets = "values from the cluster (valueFrom) are not known outside it";
   static constexpr std::string_view no_initializer = "initializers run in containers; fetch the data before the job";
-  static constexpr std::string_view no_cluster = "it steers Kubernetes objects, which this machine has none of";
-  static constexpr std::string_view no_workers = "every node is this machine; no worker has to be started";
-  static const Capabilities capabilities = {
-      "local",
+  static constexpr std::string_view no_cluster = "it steers Kubernetes objects, and there are none";
+  static constexpr std::string_view no_workers =
+      "Viaduct starts the ranks of every node itself; there is no worker's process";
+  return {
+      std::move(backend),
       {
           {"TrainJob.spec.runtimeRef", ""},
           {"TrainJob.spec.runtimePatches", ""},  // merged into the template, which is looked at below
@@ -41,8 +43,9 @@ const Capabilities& local_capabilities() {
           {"TrainJob.spec.trainer.image", no_container},
           {"TrainJob.spec.trainer.resourcesPerNode", no_limits},
           {"Runtime.spec.mlPolicy", ""},
-          {"Runtime.spec.mlPolicy.mpi.sshAuthMountPath", "no SSH is needed on one machine"},
-          {"Runtime.spec.podGroupPolicy", "one machine needs no gang scheduling"},
+          {"Runtime.spec.mlPolicy.mpi.sshAuthMountPath",
+           "where SSH is needed, Viaduct makes its keys and hands them over itself"},
+          {"Runtime.spec.podGroupPolicy", "nothing schedules here"},
           {"Runtime.spec.template.metadata", no_cluster},
           {"Runtime.spec.template.spec", no_cluster},
           {"Runtime.spec.template.spec.failurePolicy.maxRestarts", ""},
@@ -87,6 +90,15 @@ const Capabilities& local_capabilities() {
            "workingDir",
            ""},
       }};
+}
+
+const Capabilities& local_capabilities() {
+  static const Capabilities capabilities = make_capabilities("local");
+  return capabilities;
+}
+
+const Capabilities& hosts_capabilities() {
+  static const Capabilities capabilities = make_capabilities("hosts");
   return capabilities;
 }
 
@@ -97,23 +109,20 @@ LocalBackend::~LocalBackend() {
   end_descendants(SIGKILL, std::chrono::milliseconds(0));
 }
 
-void LocalBackend::submit(const model::RunPlan&, model::JobRecord& record) {
+void LocalBackend::submit(const model::RunPlan& plan, model::JobRecord& record) {
   const fs::path attempt = store_.attempt_directory(record.name, record.attempt);
   const Fd log = open_for_append(store_.log_file(record.name, record.attempt), 0600);
   SpawnOptions options;
-  options.argv = {agent_.string(),
-                  "launch",
-                  "--plan",
-                  store_.plan_file(record.name).string(),
-                  "--attempt-dir",
-                  attempt.string(),
-                  "--attempt",
-                  std::to_string(record.attempt),
-                  "--cache-dir",
-                  (store_.home() / "cache").string(),
-                  "--this-host",
-                  "--with-parent",
-                  std::to_string(::getpid())};
+  const bool elsewhere = plan.backend == hosts_capabilities().backend;
+  options.argv = {agent_.string(), elsewhere ? "reach" : "launch",
+                  "--plan",        store_.plan_file(record.name).string(),
+                  "--attempt-dir", attempt.string(),
+                  "--attempt",     std::to_string(record.attempt),
+                  "--with-parent", std::to_string(::getpid())};
+  const std::vector<std::string> where =
+      elsewhere ? std::vector<std::string>{"--hosts-file", store_.hosts_file(record.name).string()}
+                : std::vector<std::string>{"--this-host", "--cache-dir", (store_.home() / "cache").string()};
+  options.argv.insert(options.argv.end(), where.begin(), where.end());
   options.environment = &environment_;
   options.stdout_fd = log.get();
   options.stderr_fd = log.get();
@@ -156,7 +165,7 @@ Observation LocalBackend::observe(const model::JobRecord& record) {
     seen.state = Observation::State::gone;
     if (launch_) {
       end_descendants(SIGKILL, std::chrono::milliseconds(0));  // what the launcher could not end any more
-      seen.why_gone = str("viaduct-agent launch was ended by ", describe(*launch_->poll()), "; its ranks were killed");
+      seen.why_gone = str("viaduct-agent was ended by ", describe(*launch_->poll()), "; its ranks were killed");
     } else {
       seen.why_gone =
           str("the processes that ran it on ", record.launcher.host.empty() ? "this host" : record.launcher.host,

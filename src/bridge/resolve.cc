@@ -409,20 +409,66 @@ class Resolver {
     if (trainer_job_ && trainer_job_->termination_grace_seconds)
       plan_.grace_seconds = std::min(*trainer_job_->termination_grace_seconds, model::longest_grace_seconds);
     plan_binding();
+    plan_remote();
   }
 
   void plan_binding() {
-    const bool in_job = model::find(job_.metadata.annotations, binding_annotation) != nullptr;
-    const std::string* chosen =
-        model::find((in_job ? job_.metadata : runtime_.metadata).annotations, binding_annotation);
+    const auto chosen = annotation(binding_annotation);
     if (!chosen) return;
-    plan_.binding = *chosen;
-    if (*chosen == "cpu" || *chosen == "none") return;
-    const Document& document = in_job ? job_.document : runtime_.document;
-    const Value* value = document.root.find_path({"metadata", "annotations", binding_annotation});
-    diagnostics_.error(document.source, value ? value->mark() : Mark{},
-                       str("metadata.annotations.", binding_annotation, ": unknown binding policy \"", *chosen, "\""),
-                       "this version knows cpu and none");
+    plan_.binding = *chosen->value;
+    if (plan_.binding == "cpu" || plan_.binding == "none") return;
+    wrong_annotation(*chosen, str("unknown binding policy \"", plan_.binding, "\""), "this version knows cpu and none");
+  }
+
+  // An annotation of the TrainJob, or else of the runtime, and who has it.
+  struct Annotation {
+    std::string_view name;
+    const std::string* value;
+    const Document& document;
+  };
+  std::optional<Annotation> annotation(std::string_view name) const {
+    if (const std::string* value = model::find(job_.metadata.annotations, name))
+      return Annotation{name, value, job_.document};
+    if (const std::string* value = model::find(runtime_.metadata.annotations, name))
+      return Annotation{name, value, runtime_.document};
+    return std::nullopt;
+  }
+
+  void wrong_annotation(const Annotation& wrong, const std::string& reason, const std::string& hint) {
+    const Value* value = wrong.document.root.find_path({"metadata", "annotations", wrong.name});
+    diagnostics_.error(wrong.document.source, value ? value->mark() : Mark{},
+                       str("metadata.annotations.", wrong.name, ": ", reason), hint);
+  }
+
+  void plan_remote() {
+    model::RemotePolicy& remote = plan_.remote;
+    const auto number = [&](std::string_view name, std::int32_t least, std::int32_t most, std::int32_t& to) {
+      const auto given = annotation(name);
+      if (!given) return;
+      const auto value = parse_integer(*given->value);
+      if (value && *value >= least && *value <= most) {
+        to = static_cast<std::int32_t>(*value);
+      } else {
+        wrong_annotation(*given, str("must be a whole number from ", least, " to ", most), "");
+      }
+    };
+    const auto ports = [&](std::string_view name, std::optional<model::PortRange>& to) {
+      const auto given = annotation(name);
+      if (!given) return;
+      const auto parts = split(*given->value, '-');
+      const std::int64_t first = parts.size() == 2 ? parse_integer(parts[0]).value_or(0) : 0;
+      const std::int64_t last = parts.size() == 2 ? parse_integer(parts[1]).value_or(0) : 0;
+      constexpr std::int64_t highest = 65535;
+      if (first >= 1 && first <= last && last <= highest) {
+        to = model::PortRange{static_cast<std::int32_t>(first), static_cast<std::int32_t>(last)};
+      } else {
+        wrong_annotation(*given, "must be a range of ports", "such as 30000-30100");
+      }
+    };
+    number("viaduct.dev/ready-seconds", 1, model::longest_ready_seconds, remote.ready_seconds);
+    number("viaduct.dev/tree-spawn-above", 0, std::numeric_limits<std::int32_t>::max(), remote.tree_spawn_above);
+    ports("viaduct.dev/daemon-ports", remote.daemon_ports);
+    ports("viaduct.dev/mpi-ports", remote.mpi_ports);
   }
 
   const TrainJob& job_;

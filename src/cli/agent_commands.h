@@ -21,5 +21,7 @@ void add_sshd(CLI::App& app, AgentChosen& chosen);
 void add_ssh(CLI::App& app);  // for --help alone: main hands its words on before they are parsed
 void add_gate(CLI::App& app, AgentChosen& chosen);
 void add_relay(CLI::App& app, AgentChosen& chosen);
+void add_reach(CLI::App& app, AgentChosen& chosen);
+void add_node(CLI::App& app, AgentChosen& chosen);
 
 }  // namespace viaduct::cli

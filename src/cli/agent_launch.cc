@@ -49,6 +49,8 @@ void add_launch(CLI::App& app, AgentChosen& chosen) {
       command->add_option("--hosts", args->hosts, "The allocation in order, with its slots: node[1-4]:8,login:2");
   command->add_option("--ssh-config", args->options.ssh_config,
                       "How to reach hosts other than this one: the job's configuration for `viaduct-agent ssh`");
+  command->add_flag("--tree-spawn", args->options.tree_spawn,
+                    "MPI daemons start each other: every host has the job's ssh and keys");
   command->add_flag("--this-host", args->this_host, "Every node of the plan is this host")->excludes(hosts);
   command->add_option("--with-parent", args->options.parent, "End when this process, the parent, ends");
   command->add_flag("--dry-run", args->options.dry_run, "Print hostfile, environment and command; start nothing");

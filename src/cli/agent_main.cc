@@ -47,6 +47,8 @@ int main(int argc, char** argv) {
   add_gate(app, chosen);
   add_tether(app, chosen, program);
   add_relay(app, chosen);
+  add_reach(app, chosen);
+  add_node(app, chosen);
   const int own_words = argc - static_cast<int>(program.size());
   return run_main(app, own_words, argv, [&] { return chosen(environment); });
 }

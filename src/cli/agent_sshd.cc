@@ -1,6 +1,4 @@
-#include <pwd.h>
-#include <unistd.h>
-
+#include <chrono>
 #include <iterator>
 #include <memory>
 
@@ -31,9 +29,19 @@ void add_gate_options(CLI::App& command, GateArgs& args) {
                      "Directories to start MPI daemons from (default: those of PATH)");
 }
 
+// "" where there is no /proc to tell it; then there is no relay.
+std::string path_of_agent() {
+  try {
+    return own_executable();
+  } catch (const Error&) {
+    return "";
+  }
+}
+
 sshkeys::GatePolicy policy_of(const GateArgs& args, const Environment& environment) {
+  sshkeys::start_libssh();
   sshkeys::GatePolicy policy;
-  policy.agent = own_executable();
+  policy.agent = path_of_agent();
   policy.program_directories = args.program_directories;
   if (policy.program_directories.empty())
     for (const auto& directory : split(environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin"), ':'))
@@ -46,11 +54,6 @@ sshkeys::GatePolicy policy_of(const GateArgs& args, const Environment& environme
     }
   }
   return policy;
-}
-
-std::string own_login_name() {
-  const passwd* entry = ::getpwuid(::getuid());
-  return entry ? entry->pw_name : "viaduct";
 }
 
 std::vector<sshkeys::PublicKey> read_authorized_keys(const std::string& file) {
@@ -67,6 +70,8 @@ std::vector<sshkeys::PublicKey> read_authorized_keys(const std::string& file) {
 
 struct SshdArgs {
   sshkeys::ServerOptions options;
+  int login_seconds = static_cast<int>(options.login_limit.count());
+  int idle_seconds = static_cast<int>(options.idle_limit.count());
   GateArgs gate;
   std::string host_key;
   std::string authorized_keys;
@@ -77,7 +82,9 @@ int sshd(SshdArgs& args, const Environment& environment) {
   args.options.authorized = read_authorized_keys(args.authorized_keys);
   args.options.gate = policy_of(args.gate, environment);
   args.options.environment = environment;
-  if (args.options.user.empty()) args.options.user = own_login_name();
+  args.options.login_limit = std::chrono::seconds(args.login_seconds);
+  args.options.idle_limit = std::chrono::seconds(args.idle_seconds);
+  if (args.options.user.empty()) args.options.user = sshkeys::own_user_name();
   sshkeys::serve(sshkeys::ListeningSocket(args.options.address, args.options.port),
                  sshkeys::PrivateKey::parse(key, args.host_key), args.options);
   return 0;
@@ -102,6 +109,11 @@ void add_sshd(CLI::App& app, AgentChosen& chosen) {
   command->add_option("--sessions", args->options.most_sessions, "Commands at once; more of them wait")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
+  const auto add_seconds = [&](const std::string& name, int& seconds, const std::string& what) {
+    command->add_option(name, seconds, what)->check(CLI::Range(1, 86400))->capture_default_str();
+  };
+  add_seconds("--login-seconds", args->login_seconds, "A client that has not logged in by then is hung up on");
+  add_seconds("--idle-seconds", args->idle_seconds, "So is one that has logged in and runs nothing for so long");
   command->add_option("--accept-env", args->options.accepted_environment, "Variables a client may set")
       ->capture_default_str();
   add_gate_options(*command, args->gate);

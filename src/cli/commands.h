@@ -22,6 +22,7 @@ void add_cancel(CLI::App& app, Chosen& chosen);
 void add_delete(CLI::App& app, Chosen& chosen);
 void add_suspend(CLI::App& app, Chosen& chosen);
 void add_resume(CLI::App& app, Chosen& chosen);
+void add_keys(CLI::App& app, Chosen& chosen);
 void add_docs(CLI::App& app, Chosen& chosen);
 
 }  // namespace viaduct::cli

@@ -60,12 +60,17 @@ std::string options_section(const CLI::App& command) {
   return out;
 }
 
+// "viaduct keys create": a command with those it belongs to.
+std::string full_name(const CLI::App& command) {
+  const CLI::App* parent = command.get_parent();
+  return parent ? str(full_name(*parent), " ", command.get_name()) : command.get_name();
+}
+
 std::string man_page(const CLI::App& app, const CLI::App& command, const std::string& name) {
   std::string out = str(".TH ", name, " 1 \"\" \"viaduct " VIADUCT_VERSION "\"\n.SH NAME\n", roff(name), " \\- ",
                         roff(command.get_description()), "\n");
   const auto commands = visible_commands(command);
-  const std::string invocation = &app == &command ? app.get_name() : str(app.get_name(), " ", command.get_name());
-  out += str(".SH SYNOPSIS\n.B ", roff(invocation), "\n",
+  out += str(".SH SYNOPSIS\n.B ", roff(full_name(command)), "\n",
              roff(commands.empty() ? synopsis(command) : "COMMAND [OPTION...]"), "\n");
   if (!command.get_footer().empty()) out += str(".SH DESCRIPTION\n", roff(command.get_footer()), "\n");
   out += str(".SH OPTIONS\n", options_section(command));
@@ -96,20 +101,54 @@ bool takes_job_names(const CLI::App& command) {
   });
 }
 
-std::string bash_completion(const CLI::App& app) {
-  std::string cases;
+std::vector<std::string> names_of(const std::vector<const CLI::App*>& commands) {
   std::vector<std::string> names;
+  for (const CLI::App* command : commands) names.push_back(command->get_name());
+  return names;
+}
+
+// The commands that have commands of their own, and all that have none.
+std::vector<const CLI::App*> groups_of(const CLI::App& app) {
+  auto commands = visible_commands(app);
+  std::erase_if(commands, [](const CLI::App* command) { return visible_commands(*command).empty(); });
+  return commands;
+}
+std::vector<const CLI::App*> leaves_of(const CLI::App& app) {
+  std::vector<const CLI::App*> leaves;
   for (const CLI::App* command : visible_commands(app)) {
-    names.push_back(command->get_name());
+    const auto below = visible_commands(*command);
+    if (below.empty()) leaves.push_back(command);
+    leaves.insert(leaves.end(), below.begin(), below.end());
+  }
+  return leaves;
+}
+
+// "keys create": as typed after the program's name.
+std::string typed_name(const CLI::App& app, const CLI::App& command) {
+  return full_name(command).substr(app.get_name().size() + 1);
+}
+
+std::string bash_completion(const CLI::App& app) {
+  std::string groups;
+  for (const CLI::App* group : groups_of(app))
+    groups += str("    ", group->get_name(), ") if ((COMP_CWORD == 2)); then mapfile -t COMPREPLY < <(compgen -W \"",
+                  join(names_of(visible_commands(*group)), " "),
+                  "\" -- \"$current\"); return; fi; command+=\" ${COMP_WORDS[2]}\" ;;\n");
+  std::string cases;
+  for (const CLI::App* command : leaves_of(app)) {
     const std::string operands = takes_job_names(*command) ? "$(viaduct list -o name 2>/dev/null)" : "";
-    cases += str("    ", command->get_name(), ") words=\"", words_of(*command), "\"; operands=\"", operands, "\" ;;\n");
+    cases += str("    '", typed_name(app, *command), "') words=\"", words_of(*command), "\"; operands=\"", operands,
+                 "\" ;;\n");
   }
   return str(
       "# bash completion for viaduct\n_viaduct() {\n  local current=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} "
       "words operands=\n"
       "  if ((COMP_CWORD == 1)); then\n    mapfile -t COMPREPLY < <(compgen -W \"",
-      join(names, " "), " ", words_of(app),
+      join(names_of(visible_commands(app)), " "), " ", words_of(app),
       "\" -- \"$current\")\n    return\n  fi\n"
+      "  case $command in\n",
+      groups,
+      "  esac\n"
       "  case ${COMP_WORDS[COMP_CWORD-1]} in\n    -o|--output) mapfile -t COMPREPLY < <(compgen -W \"text table yaml "
       "json name\" -- \"$current\"); return ;;\n  esac\n"
       "  case $command in\n",
@@ -136,12 +175,23 @@ std::string quoted(std::string text) {
   return out;
 }
 
+// The names and descriptions of an app's commands, for _describe.
+std::string zsh_commands(const CLI::App& app) {
+  std::string out;
+  for (const CLI::App* command : visible_commands(app))
+    out += str("    '", command->get_name(), ":", quoted(command->get_description()), "'\n");
+  return out;
+}
+
 std::string zsh_completion(const CLI::App& app) {
-  std::string describe;
+  std::string groups;
+  for (const CLI::App* group : groups_of(app))
+    groups += str("    ", group->get_name(), ")\n  commands=(\n", zsh_commands(*group),
+                  "  )\n  if ((CURRENT == 2)); then\n    _describe command commands\n    return\n  fi\n"
+                  "  command+=\" $words[2]\"\n  shift words\n  ((CURRENT--)) ;;\n");
   std::string cases;
-  for (const CLI::App* command : visible_commands(app)) {
-    describe += str("    '", command->get_name(), ":", quoted(command->get_description()), "'\n");
-    cases += str("    ", command->get_name(), ") _arguments");
+  for (const CLI::App* command : leaves_of(app)) {
+    cases += str("    '", typed_name(app, *command), "') _arguments");
     for (const CLI::Option* option : command->get_options()) {
       const std::string value = option->get_expected_max() > 0 ? ":value:" : "";
       for (const auto& name : option->get_lnames())
@@ -152,20 +202,30 @@ std::string zsh_completion(const CLI::App& app) {
     cases +=
         takes_job_names(*command) ? " '*:job:($(viaduct list -o name 2>/dev/null))' ;;\n" : " '*:file:_files' ;;\n";
   }
-  return str("#compdef viaduct\n_viaduct() {\n  local -a commands\n  commands=(\n", describe,
+  return str("#compdef viaduct\n_viaduct() {\n  local -a commands\n  commands=(\n", zsh_commands(app),
              "  )\n  if ((CURRENT == 2)); then\n    _describe command commands\n    return\n  fi\n  local "
              "command=$words[2]\n  shift words\n  ((CURRENT--))\n"
              "  case $command in\n",
-             cases, "  esac\n}\n_viaduct \"$@\"\n");
+             groups, "  esac\n  case $command in\n", cases, "  esac\n}\n_viaduct \"$@\"\n");
 }
 
 std::string fish_completion(const CLI::App& app) {
   std::string out = "# fish completion for viaduct\ncomplete -c viaduct -f\n";
   const auto text = [](const std::string& description) { return shell_quote(description); };
-  for (const CLI::App* command : visible_commands(app)) {
+  const auto seen = [](const std::string& names) { return "__fish_seen_subcommand_from " + names; };
+  for (const CLI::App* command : visible_commands(app))
     out += str("complete -c viaduct -n __fish_use_subcommand -a ", command->get_name(), " -d ",
                text(command->get_description()), "\n");
-    const std::string here = str("complete -c viaduct -n '__fish_seen_subcommand_from ", command->get_name(), "'");
+  for (const CLI::App* group : groups_of(app))
+    for (const CLI::App* command : visible_commands(*group))
+      out += str("complete -c viaduct -n '", seen(group->get_name()), "; and not ",
+                 seen(join(names_of(visible_commands(*group)), " ")), "' -a ", command->get_name(), " -d ",
+                 text(command->get_description()), "\n");
+  for (const CLI::App* command : leaves_of(app)) {
+    const CLI::App* parent = command->get_parent();
+    const std::string here =
+        str("complete -c viaduct -n '", parent == &app ? "" : str(seen(parent->get_name()), "; and "),
+            seen(command->get_name()), "'");
     out += takes_job_names(*command) ? here + " -a '(viaduct list -o name 2>/dev/null)'\n" : here + " -F\n";
     for (const CLI::Option* option : command->get_options()) {
       if (option->get_positional()) continue;
@@ -185,8 +245,12 @@ int write_docs(const CLI::App& app, const fs::path& share) {
     write_file_atomically(share / path, content);
   };
   write("man/man1/viaduct.1", man_page(app, app, "viaduct"));
-  for (const CLI::App* command : visible_commands(app)) {
-    const std::string name = str("viaduct-", command->get_name());
+  auto commands = leaves_of(app);
+  const auto groups = groups_of(app);
+  commands.insert(commands.end(), groups.begin(), groups.end());
+  for (const CLI::App* command : commands) {
+    std::string name = full_name(*command);
+    std::ranges::replace(name, ' ', '-');
     write(str("man/man1/", name, ".1"), man_page(app, *command, name));
   }
   write("bash-completion/completions/viaduct", bash_completion(app));

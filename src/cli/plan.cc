@@ -9,7 +9,7 @@ namespace {
 
 struct PlanArgs {
   std::vector<std::string> files;
-  std::string backend = "local";
+  HostChoice where;
   std::string output = "text";
 };
 
@@ -29,7 +29,20 @@ std::string resources_text(const model::NodeResources& resources) {
   return join(parts, ", ");
 }
 
-std::string plan_text(const model::RunPlan& plan, bool colour) {
+// How other hosts are reached, and what that means for the job's keys.
+std::string remote_text(const model::RunPlan& plan, std::size_t hosts) {
+  const auto& remote = plan.remote;
+  const std::string ports = str(
+      remote.daemon_ports ? str("; daemons on ports ", remote.daemon_ports->first, "-", remote.daemon_ports->last) : "",
+      remote.mpi_ports ? str("; MPI on ports ", remote.mpi_ports->first, "-", remote.mpi_ports->last) : "");
+  if (static_cast<std::int64_t>(hosts) > remote.tree_spawn_above)
+    return str("MPI daemons start each other, for there are more than ", remote.tree_spawn_above,
+               " hosts: the job's private key goes to every host, in memory", ports);
+  return str("the first host starts all MPI daemons; the job's private key stays there, in memory", ports);
+}
+
+std::string plan_text(const PreparedJob& prepared, bool colour) {
+  const model::RunPlan& plan = prepared.plan;
   std::string out;
   const auto row = [&](std::string_view name, const std::string& value) {
     constexpr std::size_t name_width = 12;
@@ -38,7 +51,9 @@ std::string plan_text(const model::RunPlan& plan, bool colour) {
   row("job", plan.job);
   row("runtime", str(plan.runtime_kind, "/", plan.runtime_name,
                      plan.policy == model::PolicyKind::mpi ? str(", ", to_string(plan.mpi)) : ", no MPI"));
-  row("backend", plan.backend == "local" ? "local: every node is this machine" : plan.backend);
+  row("backend", prepared.hosts.empty() ? "local: every node is this machine" : "hosts: by your own ssh");
+  for (std::size_t i = 0; i < prepared.hosts.size(); ++i)
+    row(i == 0 ? "hosts" : "", str(prepared.hosts[i].host, ": ", count_of(prepared.hosts[i].slots, "rank")));
   row("nodes", str(plan.nodes, plan.launcher_is_node ? " (the launcher is one of them)" : ""));
   row("ranks", str(plan.ranks(), ": ", plan.slots_per_node, " on each node"));
   row("each node", resources_text(plan.resources));
@@ -49,6 +64,11 @@ std::string plan_text(const model::RunPlan& plan, bool colour) {
   for (std::size_t i = 0; i < plan.environment.size(); ++i)
     row(i == 0 ? "environment" : "", str(plan.environment[i].first, "=", shell_quote(plan.environment[i].second)));
   row("binding", plan.binding == "cpu" ? "cpu: an even share of the allowed cores for each rank" : plan.binding);
+  if (!prepared.hosts.empty()) {
+    row("reached", str("within ", plan.remote.ready_seconds, " s, or the job fails"));
+    row("ssh", remote_text(plan, prepared.hosts.size()));
+    row("transports", "TCP and shared memory where no host has a fabric, else as MPI chooses");
+  }
   row("image", plan.image);
   for (const auto& step : plan.initializers) row("initializer", str(step.name, " from ", step.storage_uri));
   row("deadline", plan.deadline_seconds ? str(*plan.deadline_seconds, " s") : "");
@@ -62,14 +82,14 @@ std::string plan_text(const model::RunPlan& plan, bool colour) {
 }
 
 int plan(Context& context, const PlanArgs& args) {
-  const auto jobs = prepare_jobs(context, args.files);
+  const auto jobs = prepare_jobs(context, args.files, args.where);
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     if (args.output == "json") {
       context.terminal.out(write_json(to_value(jobs[i].plan)) + "\n");
     } else if (args.output == "yaml") {
       context.terminal.out(str(i > 0 ? "---\n" : "", write_yaml(to_value(jobs[i].plan))));
     } else {
-      context.terminal.out(str(i > 0 ? "\n" : "", plan_text(jobs[i].plan, context.terminal.colour_out())));
+      context.terminal.out(str(i > 0 ? "\n" : "", plan_text(jobs[i], context.terminal.colour_out())));
     }
   }
   return 0;
@@ -84,9 +104,7 @@ void add_plan(CLI::App& app, Chosen& chosen) {
       ->add_option("FILE", args->files,
                    "TrainJobs and runtimes: YAML or JSON files, directories, or - for standard input")
       ->required();
-  command->add_option("--backend", args->backend, "Where it would run: local")
-      ->check(CLI::IsMember({"local"}))
-      ->capture_default_str();
+  add_host_options(*command, args->where);
   command->add_option("-o,--output", args->output, "Form of the plan: text, yaml or json")
       ->check(CLI::IsMember({"text", "yaml", "json"}))
       ->capture_default_str();

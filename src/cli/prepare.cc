@@ -14,16 +14,39 @@ namespace fs = std::filesystem;
 
 namespace viaduct::cli {
 
-std::vector<PreparedJob> prepare_jobs(Context& context, const std::vector<std::string>& files) {
+void add_host_options(CLI::App& command, HostChoice& choice) {
+  auto* hosts = command.add_option(
+      "--hosts", choice.hosts, "Run on these hosts, by your own ssh: node[01-04], with slots node[01-04]:8,login:2");
+  command
+      .add_option("--hostfile", choice.hostfile, "The same from a hostfile of Open MPI, MPICH, Intel MPI or DeepSpeed")
+      ->excludes(hosts);
+}
+
+static std::vector<launcher::HostSlots> chosen_hosts(const HostChoice& where, Diagnostics& diagnostics) {
+  if (!where.hosts.empty()) return launcher::parse_host_words(where.hosts, 0);
+  if (where.hostfile.empty()) return {};
+  const auto source = std::make_shared<const Source>(Source{where.hostfile, read_file(where.hostfile)});
+  return launcher::parse_hostfile(source, 0, diagnostics);
+}
+
+std::vector<PreparedJob> prepare_jobs(Context& context, const std::vector<std::string>& files,
+                                      const HostChoice& where) {
   Diagnostics diagnostics;
+  const auto hosts = chosen_hosts(where, diagnostics);
   model::Objects objects = bridge::read_inputs(files, diagnostics);
   std::vector<PreparedJob> prepared;
-  for (const auto& job : objects.trainjobs) {
+  for (auto& job : objects.trainjobs) {
     const model::Runtime* runtime =
         job.runtime_ref.name.empty() ? nullptr : bridge::find_runtime(job, objects, context.runtimes, diagnostics);
     if (!runtime) continue;
-    auto plan = bridge::resolve(job, *runtime, bridge::local_capabilities(), diagnostics);
-    if (plan) prepared.push_back({job, *runtime, std::move(*plan)});
+    // Hosts that were named are meant to be used.
+    if (!hosts.empty() && !job.trainer.num_nodes) job.trainer.num_nodes = static_cast<std::int32_t>(hosts.size());
+    auto plan = bridge::resolve(
+        job, *runtime, hosts.empty() ? bridge::local_capabilities() : bridge::hosts_capabilities(), diagnostics);
+    if (!plan) continue;
+    std::vector<launcher::HostSlots> placed;
+    if (!hosts.empty()) placed = launcher::place_ranks(hosts, plan->nodes, plan->slots_per_node);
+    prepared.push_back({job, *runtime, std::move(*plan), std::move(placed)});
   }
   if (objects.trainjobs.empty() && !diagnostics.has_errors())
     throw Error(str("no TrainJob in ", join(files, ", ")), ExitCode::bad_input,
@@ -51,11 +74,19 @@ static void check_lengths(const model::RunPlan& plan) {
     check(name.size() + 1 + value.size(), str("the environment variable ", abbreviated(name, 60)));
 }
 
-void check_this_machine(const Context& context, const model::RunPlan& plan) {
+void check_this_machine(const Context& context, const PreparedJob& prepared) {
+  const model::RunPlan& plan = prepared.plan;
   check_lengths(plan);
   if (!fs::exists(context.agent))
     throw Error(str("viaduct-agent is not beside viaduct: there is no ", context.agent.string()),
                 ExitCode::missing_on_host, "install both in one directory");
+  if (!prepared.hosts.empty()) {
+    const std::string ssh = context.environment.get_or("VIADUCT_SSH", "ssh");
+    if (!find_program(ssh, context.environment.get_or("PATH", "/usr/bin:/bin"), "").executable)
+      throw Error(str("no ssh on this machine: ", ssh), ExitCode::missing_on_host,
+                  "install it (Debian: apt-get install openssh-client), or name yours in VIADUCT_SSH");
+    return;  // the rest is on the hosts
+  }
   Environment environment = context.environment;
   for (const auto& [name, value] : plan.environment) environment.set(name, value);
   const fs::path directory = fs::current_path() / plan.working_directory;
@@ -109,7 +140,8 @@ model::JobRecord create_job(Context& context, const PreparedJob& prepared) {
     status.name = job.name;
     record.jobs_status.push_back(std::move(status));
   }
-  context.store.create(record, prepared.job, prepared.runtime, prepared.plan);
+  context.store.create(record, prepared.job, prepared.runtime, prepared.plan,
+                       launcher::render_hostfile(prepared.hosts, launcher::MpiFamily::open_mpi));
   return record;
 }
 

@@ -11,19 +11,27 @@
 #include "cli/detached.h"
 #include "cli/prepare.h"
 #include "cli/run_view.h"
+#include "model/hostlist.h"
 
 namespace viaduct::cli {
 namespace {
 
 struct RunArgs {
   std::vector<std::string> files;
+  HostChoice where;
   bool quiet = false;
   bool no_labels = false;
   bool replace = false;
 };
 
-std::string where_nodes_are(const model::RunPlan& plan) {
+std::string where_nodes_are(const PreparedJob& prepared) {
+  const model::RunPlan& plan = prepared.plan;
   const std::string shape = str(count_of(plan.nodes, "node"), " x ", count_of(plan.slots_per_node, "rank"));
+  if (!prepared.hosts.empty()) {
+    std::vector<std::string> names;
+    for (const auto& host : prepared.hosts) names.push_back(host.host);
+    return str(shape, " on ", abbreviated(model::compress_hostlist(names), 200));
+  }
   const std::string this_host = str("this host, ", host_name());
   if (plan.nodes == 1) return str(shape, " on ", this_host);
   return str(shape, "; all ", plan.nodes, " nodes are ", this_host);
@@ -34,17 +42,17 @@ void remove_ended(Context& context, const std::string& name) {
 }
 
 int run(Context& context, const RunArgs& args) {
-  auto jobs = prepare_jobs(context, args.files);
+  auto jobs = prepare_jobs(context, args.files, args.where);
   if (jobs.size() != 1)
     throw Error(str("`run` takes one TrainJob, but there are ", jobs.size()), ExitCode::bad_input,
                 "`viaduct submit` takes several");
   const PreparedJob& prepared = jobs.front();
-  check_this_machine(context, prepared.plan);
+  check_this_machine(context, prepared);
   if (args.replace) remove_ended(context, prepared.plan.job);
   bridge::block_supervisor_signals();
   const model::JobRecord created = create_job(context, prepared);
   if (!args.quiet) {
-    context.terminal.err(str("viaduct: ", created.name, ": ", where_nodes_are(prepared.plan), "\n"));
+    context.terminal.err(str("viaduct: ", created.name, ": ", where_nodes_are(prepared), "\n"));
     for (const auto& loss : prepared.plan.losses)  // the runtime's own are in `viaduct plan`
       if (loss.path.starts_with("TrainJob."))
         context.terminal.err(str("viaduct: ", created.name, ": ", loss.path, " has no effect: ", loss.reason, "\n"));
@@ -63,14 +71,15 @@ int run(Context& context, const RunArgs& args) {
 
 struct SubmitArgs {
   std::vector<std::string> files;
+  HostChoice where;
   std::string output = "text";
 };
 
 int submit(Context& context, const SubmitArgs& args) {
-  const auto jobs = prepare_jobs(context, args.files);
+  const auto jobs = prepare_jobs(context, args.files, args.where);
   std::set<std::string> names;
   for (const auto& prepared : jobs) {
-    check_this_machine(context, prepared.plan);
+    check_this_machine(context, prepared);
     const std::string& name = prepared.plan.job;
     if (context.store.exists(name) || !names.insert(name).second)
       throw Error(str("there is a job named \"", name, "\" already, so nothing was submitted"), ExitCode::conflict,
@@ -101,11 +110,13 @@ class ReadyWatcher : public bridge::Watcher {
 
 void add_run(CLI::App& app, Chosen& chosen) {
   auto args = std::make_shared<RunArgs>();
-  CLI::App* command = app.add_subcommand("run", "Run a TrainJob on this machine and show its output until it ends");
+  CLI::App* command = app.add_subcommand(
+      "run", "Run a TrainJob on this machine, or on hosts you name, and show its output until it ends");
   command
       ->add_option("FILE", args->files,
                    "TrainJob and runtimes: YAML or JSON files, directories, or - for standard input")
       ->required();
+  add_host_options(*command, args->where);
   command->add_flag("-q,--quiet", args->quiet, "Print what the ranks print, and nothing else but failures");
   command->add_flag("--replace", args->replace, "Delete an ended job of the same name first");
   command->add_flag("--no-labels", args->no_labels, "Don't put [rank] before each line");
@@ -123,6 +134,7 @@ void add_submit(CLI::App& app, Chosen& chosen) {
       ->add_option("FILE", args->files,
                    "TrainJobs and runtimes: YAML or JSON files, directories, or - for standard input")
       ->required();
+  add_host_options(*command, args->where);
   command->add_option("-o,--output", args->output, "What to print: text or name")
       ->check(CLI::IsMember({"text", "name"}))
       ->capture_default_str();

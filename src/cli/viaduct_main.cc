@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
       "126/127 the program can't be run or found.");
   Chosen chosen;
   for (const auto add : {add_run, add_submit, add_plan, add_list, add_status, add_logs, add_wait, add_cancel,
-                         add_suspend, add_resume, add_delete, add_supervise, add_docs})
+                         add_suspend, add_resume, add_delete, add_supervise, add_keys, add_docs})
     add(app, chosen);
 
   return run_main(app, argc, argv, [&] {

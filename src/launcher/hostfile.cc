@@ -219,4 +219,30 @@ std::vector<HostSlots> parse_host_words(std::string_view text, int default_slots
   return hosts;
 }
 
+std::vector<HostSlots> place_ranks(const std::vector<HostSlots>& hosts, int nodes, int ranks_per_node) {
+  std::int64_t left = std::int64_t{nodes} * ranks_per_node;
+  const std::int64_t ranks = left;
+  std::int64_t offered = 0;
+  std::vector<HostSlots> placed;
+  for (const auto& [host, slots] : hosts) {
+    const std::int64_t takes = slots == 0 ? ranks_per_node : slots;
+    const std::int64_t gets = std::min({left, takes, std::int64_t{ranks_per_node}});
+    placed.push_back({host, static_cast<int>(gets)});
+    left -= gets;
+    offered += takes;
+  }
+  if (offered < ranks)
+    throw Error(
+        str("too few slots: the job has ", count_of(ranks, "rank"), " (", nodes, " nodes of ", ranks_per_node,
+            "), the ", count_of(static_cast<std::int64_t>(hosts.size()), "host"), " offer ", count_of(offered, "slot")),
+        ExitCode::bad_input, "name more hosts or slots, or ask for fewer nodes or ranks per node");
+  for (std::size_t i = 0; i < hosts.size() && left > 0; ++i) {
+    const std::int64_t more = std::min<std::int64_t>(left, std::max(hosts[i].slots - placed[i].slots, 0));
+    placed[i].slots += static_cast<int>(more);
+    left -= more;
+  }
+  std::erase_if(placed, [](const HostSlots& host) { return host.slots == 0; });
+  return placed;
+}
+
 }  // namespace viaduct::launcher

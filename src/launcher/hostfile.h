@@ -34,4 +34,10 @@ std::vector<HostSlots> parse_hostfile(const SourcePtr& source, int default_slots
 // in parse_hostfile, throw Error with ExitCode::bad_input.
 std::vector<HostSlots> parse_host_words(std::string_view text, int default_slots);
 
+// Where the ranks of a job go: `nodes` x `ranks_per_node` of them on these hosts, which are left out when nothing is
+// left for them. A host is a node of the job as long as its slots do for that; ranks that are left over then fill the
+// slots that are left, host by host. `slots` 0 means as many as a node has ranks. Throws Error (bad_input) when there
+// are too few slots.
+std::vector<HostSlots> place_ranks(const std::vector<HostSlots>& hosts, int nodes, int ranks_per_node);
+
 }  // namespace viaduct::launcher

@@ -191,6 +191,7 @@ class Launch {
     if (stdout_) log_.feed(false, "");
     if (stderr_) log_.feed(true, "");
     log_.finish(streams_);
+    if (!stopping_) remote_->give_up();
   }
 
   void tell_started() {

@@ -22,6 +22,7 @@ struct LaunchOptions {
   std::filesystem::path cache_directory;  // "" : none
   std::vector<HostSlots> hosts;           // the allocation; empty: every node of the plan is this host
   std::string ssh_config;                 // of the job, for hosts other than this one; "": there are none
+  bool tree_spawn = false;                // the job's keys are on every host, so that MPI daemons may start each other
   pid_t parent = 0;                       // end when this process ends; 0: nobody's
   bool dry_run = false;                   // print what would be done
 };
@@ -32,6 +33,7 @@ struct PreparedLaunch {
   model::RunPlan plan;
   std::vector<HostSlots> hosts;
   bool only_this_host = true;
+  bool tree_spawn = false;
   int own_node = 0;  // which of the hosts this one is; -1: none of them
   std::filesystem::path hostfile;
   std::string hostfile_text;

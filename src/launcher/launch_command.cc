@@ -50,9 +50,9 @@ Words open_mpi_over_ssh(const RemoteLaunch& remote, int major) {
   daemons(str("plm_", plm, "_agent"), "ssh");
   if (!remote.tree) daemons(str("plm_", plm, "_no_tree_spawn"), "1");
   daemons(str("plm_", plm, "_num_concurrent"), std::to_string(at_once));
-  if (!remote.network.empty()) {
-    daemons(major >= 5 ? "prte_if_include" : "oob_tcp_if_include", remote.network);
-    ranks("btl_tcp_if_include", remote.network);
+  if (remote.network) {
+    daemons("oob_tcp_if_include", remote.network->cidr);
+    ranks("btl_tcp_if_include", remote.network->cidr);
   }
   if (remote.daemon_ports) daemons("oob_tcp_dynamic_ipv4_ports", range(*remote.daemon_ports));
   if (remote.mpi_ports) {
@@ -87,7 +87,11 @@ Words hydra_options(const LaunchRequest& request) {
   append(words, {"-genvall", "-prepend-pattern", str(tag.before_rank, "%r", tag.after_rank)});
   if (!intel) append(words, {"-bind-to", "none"});
   if (request.only_this_host) append(words, {"-launcher", "fork"});
-  if (request.remote) append(words, {"-launcher", "ssh", "-launcher-exec", "ssh"});
+  if (request.remote) {
+    append(words, {"-launcher", "ssh", "-launcher-exec", "ssh"});
+    // Or other hosts are told to call back a name that they may not know.
+    if (request.remote->network) append(words, {"-iface", request.remote->network->interface});
+  }
   return words;
 }
 
@@ -108,16 +112,23 @@ Variables open_mpi_variables(const LaunchRequest& request, const std::string& sl
       {"PRTE_MCA_hwloc_default_binding_policy", "core:overload-allowed"}};
 }
 
-Variables hydra_ports(const LaunchRequest& request) {
-  const auto& [daemon_ports, mpi_ports] = std::pair(request.remote->daemon_ports, request.remote->mpi_ports);
+Variables hydra_over_ssh(const LaunchRequest& request) {
+  const RemoteLaunch& remote = *request.remote;
+  const auto range_of = [](const model::PortRange& ports, std::string_view separator) {
+    return str(ports.first, separator, ports.last);
+  };
+  const bool intel = request.mpi.family == MpiFamily::intel;
   Variables variables;
-  if (request.mpi.family == MpiFamily::intel) {
-    if (mpi_ports) variables.emplace_back("I_MPI_PORT_RANGE", str(mpi_ports->first, ":", mpi_ports->last));
-    if (!request.remote->fabric) append(variables, {{"I_MPI_OFI_PROVIDER", "tcp"}});
-    return variables;
-  }
-  if (daemon_ports) variables.emplace_back("MPIEXEC_PORT_RANGE", str(daemon_ports->first, ":", daemon_ports->last));
-  if (mpi_ports) variables.emplace_back("MPIR_CVAR_CH3_PORT_RANGE", str(mpi_ports->first, ":", mpi_ports->last));
+  // Intel's proxies start each other, 16 each, unless one may start as many as there are hosts.
+  if (intel && !remote.tree) append(variables, {{"I_MPI_HYDRA_BRANCH_COUNT", std::to_string(request.hosts.size())}});
+  if (remote.daemon_ports)
+    append(variables, {{intel ? "I_MPI_PORT_RANGE" : "MPIEXEC_PORT_RANGE", range_of(*remote.daemon_ports, ":")}});
+  if (remote.mpi_ports)  // whichever library carries MPICH's messages: UCX, libfabric, or its own sockets
+    append(variables, {{"UCX_TCP_PORT_RANGE", range_of(*remote.mpi_ports, "-")},
+                       {"MPIR_CVAR_CH3_PORT_RANGE", range_of(*remote.mpi_ports, ":")},
+                       {"FI_TCP_PORT_LOW_RANGE", std::to_string(remote.mpi_ports->first)},
+                       {"FI_TCP_PORT_HIGH_RANGE", std::to_string(remote.mpi_ports->last)}});
+  if (!remote.fabric && intel) append(variables, {{"FI_PROVIDER", "tcp"}, {"I_MPI_FABRICS", "shm:ofi"}});
   return variables;
 }
 
@@ -132,7 +143,7 @@ LaunchCommand make_launch_command(const LaunchRequest& request) {
   append(command.argv, request.mpi.family == MpiFamily::open_mpi ? open_mpi_options(request) : hydra_options(request));
   append(command.argv, request.rank_command);
   if (request.as_root && request.mpi.family == MpiFamily::open_mpi) append(command.env, allow_root());
-  if (request.remote && request.mpi.family != MpiFamily::open_mpi) append(command.env, hydra_ports(request));
+  if (request.remote && request.mpi.family != MpiFamily::open_mpi) append(command.env, hydra_over_ssh(request));
   if (request.mpi.family == MpiFamily::intel) {
     // Under a batch system Intel MPI would rather follow that than its hostfile.
     append(command.env, {{"I_MPI_PIN", "0"}, {"I_MPI_JOB_RESPECT_PROCESS_PLACEMENT", "0"}});

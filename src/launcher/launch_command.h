@@ -7,6 +7,7 @@
 
 #include "launcher/hostfile.h"
 #include "launcher/mpi_flavour.h"
+#include "launcher/network.h"
 #include "model/run_plan.h"
 
 namespace viaduct::launcher {
@@ -14,7 +15,7 @@ namespace viaduct::launcher {
 // How mpirun reaches hosts other than its own: by the `ssh` that is first on its PATH, which is the job's.
 struct RemoteLaunch {
   bool tree = false;                             // daemons start each other; else mpirun starts all of them itself
-  std::string network;                           // for MPI's traffic, as "10.0.0.0/8"; "": MPI chooses
+  std::optional<Network> network;                // for MPI's traffic; unset: MPI chooses
   bool fabric = true;                            // some host may have another network than Ethernet
   std::optional<model::PortRange> daemon_ports;  // for mpirun and its daemons; unset: any
   std::optional<model::PortRange> mpi_ports;     // for the ranks' TCP; unset: any

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <bit>
 #include <memory>
-#include <optional>
 
 #include "base/text.h"
 
@@ -37,22 +36,24 @@ std::vector<InterfaceAddress> own_addresses() {
   std::vector<InterfaceAddress> addresses;
   for (const ifaddrs* entry = list; entry; entry = entry->ifa_next)
     if (entry->ifa_addr && entry->ifa_netmask && entry->ifa_addr->sa_family == AF_INET)
-      addresses.push_back({format_ipv4(ipv4_of(entry->ifa_addr)), std::popcount(ipv4_of(entry->ifa_netmask))});
+      addresses.push_back(
+          {entry->ifa_name, format_ipv4(ipv4_of(entry->ifa_addr)), std::popcount(ipv4_of(entry->ifa_netmask))});
   return addresses;
 }
 
-std::string common_network(const std::vector<RelayReady>& others, const std::vector<InterfaceAddress>& own) {
-  if (others.empty()) return "";
+std::optional<Network> common_network(const std::vector<RelayReady>& others, const std::vector<InterfaceAddress>& own) {
+  if (others.empty()) return std::nullopt;
   const std::string& seen_as = others.front().client_address;
   const auto mine = std::ranges::find(own, seen_as, &InterfaceAddress::address);
   const auto address = parse_ipv4(seen_as);
-  if (mine == own.end() || !address || mine->prefix < 1 || mine->prefix > 31) return "";
+  if (mine == own.end() || !address || mine->prefix < 1 || mine->prefix > 31) return std::nullopt;
   const std::uint32_t mask = ~std::uint32_t{0} << (32 - mine->prefix);
   const bool all_there = std::ranges::all_of(others, [&](const RelayReady& other) {
     const auto its = parse_ipv4(other.own_address);
     return other.client_address == seen_as && its && (*its & mask) == (*address & mask);
   });
-  return all_there ? str(format_ipv4(*address & mask), "/", mine->prefix) : "";
+  if (!all_there) return std::nullopt;
+  return Network{str(format_ipv4(*address & mask), "/", mine->prefix), mine->interface};
 }
 
 }  // namespace viaduct::launcher

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "launcher/exec.h"
 #include "launcher/fabric.h"
+#include "launcher/job_ssh.h"
 #include "launcher/launch.h"
 #include "launcher/network.h"
 #include "launcher/rank_environment.h"
@@ -90,31 +91,15 @@ std::string hostfile_of(const PreparedLaunch& launch) {
   return render_hostfile(hosts, launch.mpirun.flavour.family);
 }
 
-// A directory in which `ssh` is the job's own, to stand first on PATH: mpirun takes no path with a blank or a colon in
-// it for its remote shell, but a bare name.
-void put_ssh_first(PreparedLaunch& launch, const LaunchOptions& options) {
-  const std::filesystem::path directory = options.attempt_directory / "bin";
-  if (directory.string().find(':') != std::string::npos)
-    throw Error(str("PATH can't name the directory ", directory.string(), ", for it has a colon"), ExitCode::bad_input);
-  create_directories(directory, 0700);
-  std::error_code error;
-  std::filesystem::create_symlink(launch.agent, directory / "ssh", error);
-  if (error && error != std::errc::file_exists)
-    throw Error(str("can't write ", (directory / "ssh").string(), ": ", error.message()));
-  launch.environment.set(
-      "PATH", str(directory.string(), ":", launch.environment.get_or("PATH", "/usr/local/bin:/usr/bin:/bin")));
-  launch.environment.set("VIADUCT_SSH_CONFIG", std::filesystem::absolute(options.ssh_config).string());
-}
-
 RemoteLaunch remote_launch(PreparedLaunch& launch, const std::vector<RelayReady>& others) {
   const auto& policy = launch.plan.remote;
   RemoteLaunch remote;
-  remote.tree = static_cast<std::int64_t>(launch.hosts.size()) > policy.tree_spawn_above;
+  remote.tree = launch.tree_spawn;
   remote.daemon_ports = policy.daemon_ports;
   remote.mpi_ports = policy.mpi_ports;
   remote.fabric = others.empty() || has_fabric() || std::ranges::any_of(others, &RelayReady::fabric);
   remote.network = common_network(others, own_addresses());
-  if (!remote.network.empty()) launch.remarks.push_back(str("network: ", remote.network));
+  if (remote.network) launch.remarks.push_back(str("network: ", remote.network->cidr));
   if (!remote.fabric) launch.remarks.emplace_back("transports: TCP and shared memory, for no host has a fabric");
   if (remote.tree) launch.remarks.emplace_back("MPI daemons start each other (tree spawn)");
   return remote;
@@ -155,6 +140,7 @@ PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& e
                               const std::filesystem::path& agent) {
   PreparedLaunch launch;
   launch.agent = agent;
+  launch.tree_spawn = options.tree_spawn;
   launch.output_address = make_output_address();
   launch.plan = model::read_run_plan(read_json_document(options.plan_file.string(), read_file(options.plan_file)));
   launch.hosts = options.hosts;
@@ -179,7 +165,9 @@ PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& e
   launch.mpirun = find_mpirun(launch.plan, launch.environment, options.cache_directory);
   launch.hostfile = options.attempt_directory / "hostfile";
   launch.hostfile_text = hostfile_of(launch);
-  if (!launch.only_this_host) put_ssh_first(launch, options);
+  if (!launch.only_this_host)
+    put_job_ssh_first(launch.environment, agent, options.attempt_directory,
+                      std::filesystem::absolute(options.ssh_config));
   return launch;
 }
 

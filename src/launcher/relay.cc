@@ -45,8 +45,8 @@ class Relay {
       step(pause_ms);
     }
     streams_.finish(sink());
-    send("");
     signal_ranks(SIGKILL);
+    send(str(relay_over, "\n"));
   }
 
  private:

@@ -18,6 +18,9 @@ struct RelayReady {
 std::string format_ready(const RelayReady& ready);  // one line, with its newline
 std::optional<RelayReady> parse_ready(std::string_view line);
 
+// What it says last, when it has been told to end: all that the ranks said has come before.
+inline constexpr std::string_view relay_over = "\x1eviaduct over";
+
 // `viaduct-agent relay`: runs on each host of a run but the launcher's own, as a command of the job's SSH. It takes the
 // output of the ranks there (launcher/rank_streams.h, at the address `output`) and hands it on as log lines
 // (launcher/log_line.h) on standard output, with each rank's hello. On standard input it takes lines "signal N", which

@@ -105,9 +105,12 @@ void RemoteHosts::read_output(Connection& connection, const RemoteSink& sink) {
   if (!chunk.empty() && connection.partial_output.size() <= longest_line) return;
   connection.output.reset();
   connection.input.reset();
-  if (finished_ || lost_) return;
   read_errors(connection);
-  const std::string otherwise = connection.ready ? "the connection to it broke" : "it could not be reached";
+  lose(connection, connection.ready ? "the connection to it broke" : "it could not be reached");
+}
+
+void RemoteHosts::lose(const Connection& connection, const std::string& otherwise) {
+  if (connection.over || lost_) return;
   lost_ = Lost{connection.host.name, connection.said.empty() ? otherwise : connection.said};
 }
 
@@ -117,6 +120,7 @@ void RemoteHosts::take_line(Connection& connection, std::string_view line, const
     connection.said.clear();
     return;
   }
+  if (line == relay_over) connection.over = true;
   if (const auto hello = parse_hello(line)) return sink.hello(*hello);
   const LogLine parsed = parse_log_line(line);
   if (parsed.source == LogLine::Source::rank) sink.line(static_cast<int>(parsed.rank), parsed.is_error, parsed.text);
@@ -155,18 +159,16 @@ void RemoteHosts::signal_ranks(int signal) {
 }
 
 void RemoteHosts::finish() {
-  finished_ = true;
   for (auto& connection : connections_) connection.input.reset();
+}
+
+void RemoteHosts::give_up() {
+  for (const auto& connection : connections_)
+    if (connection.output) lose(connection, "it does not answer any more");
 }
 
 bool RemoteHosts::open() const {
   return std::ranges::any_of(connections_, [](const auto& connection) { return static_cast<bool>(connection.output); });
-}
-
-std::vector<pid_t> RemoteHosts::processes() const {
-  std::vector<pid_t> pids;
-  for (const auto& connection : connections_) pids.push_back(connection.ssh.pid());
-  return pids;
 }
 
 }  // namespace viaduct::launcher

@@ -47,7 +47,7 @@ class RemoteHosts {
   std::vector<RelayReady> ready() const;  // of those that are
   std::string describe_waiting() const;   // "node07 (Connection refused), node09 and 3 more"
 
-  // The first host that can't be reached, or that went away before `finish`.
+  // The first host that can't be reached, or that went away before its relay had said all.
   struct Lost {
     std::string host;
     std::string reason;
@@ -55,9 +55,9 @@ class RemoteHosts {
   const std::optional<Lost>& lost() const { return lost_; }
 
   void signal_ranks(int signal);
-  void finish();                         // the run is over: the relays are told to end
-  bool open() const;                     // some relay has not ended
-  std::vector<pid_t> processes() const;  // the ssh processes, which must live until the ranks have ended
+  void finish();      // the run is over: the relays are told to say the last and end
+  void give_up();     // on those that have not: they are lost
+  bool open() const;  // some relay has not ended
 
  private:
   struct Connection {
@@ -69,16 +69,17 @@ class RemoteHosts {
     std::optional<RelayReady> ready;
     std::string partial_output;
     std::string partial_errors;
-    std::string said;  // the last line of standard error
+    std::string said;   // the last line of standard error
+    bool over = false;  // the relay has ended as it should
   };
   Connection connect(Host host, const Options& options, const Environment& environment) const;
   void read_output(Connection& connection, const RemoteSink& sink);
   void read_errors(Connection& connection);
+  void lose(const Connection& connection, const std::string& otherwise);
   void take_line(Connection& connection, std::string_view line, const RemoteSink& sink);
 
   std::vector<Connection> connections_;
   std::optional<Lost> lost_;
-  bool finished_ = false;
 };
 
 }  // namespace viaduct::launcher

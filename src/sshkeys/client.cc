@@ -2,9 +2,9 @@
 
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
+#include <libssh/server.h>
 #include <netdb.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <csignal>
 #include <cstring>
 #include <memory>
@@ -38,7 +39,8 @@ constexpr int ssh_failed = 255;                  // OpenSSH's exit code for an e
 constexpr milliseconds longest_attempt(10'000);  // to connect to one address
 constexpr milliseconds first_pause(50);          // between attempts; doubles
 constexpr milliseconds longest_pause(2'000);
-constexpr std::size_t chunk = 32768;  // bytes moved at once
+constexpr std::size_t chunk = 32768;       // bytes moved at once
+constexpr std::size_t most_held = 262144;  // bytes of output that nobody takes; then the command has to wait
 
 struct FreeSession {
   void operator()(ssh_session session) const {
@@ -91,12 +93,7 @@ Fd resolve_and_connect(const SshTarget& target, steady_clock::time_point deadlin
   return {};
 }
 
-std::string own_user_name() {
-  const passwd* entry = ::getpwuid(::getuid());
-  return entry ? entry->pw_name : "viaduct";
-}
-
-// A session past the key exchange, or nothing and the reason.
+// A session past the key exchange, or nothing and the reason. Throws Error where trying again is of no use.
 Session shake_hands(const SshTarget& target, Fd socket, steady_clock::time_point deadline, std::string& why) {
   Session session(::ssh_new());
   set_up_tcp(socket.get());
@@ -121,6 +118,7 @@ Session shake_hands(const SshTarget& target, Fd socket, steady_clock::time_point
   socket.release();  // ssh_free closes it
   if (::ssh_connect(session.get()) == SSH_OK) return session;
   why = last_error(session);
+  if (contains(why, "no match for method")) throw Error(str("the host speaks another SSH: ", why));
   return nullptr;
 }
 
@@ -149,6 +147,31 @@ void check_host_key(const SshTarget& target, const Session& session) {
                   shown.base64.empty() ? "no Ed25519 key" : shown.fingerprint(), ")"));
 }
 
+// Bytes for a descriptor that is others' too, and so stays blocking.
+class Backlog {
+ public:
+  bool is_empty() const { return size() == 0; }
+  std::size_t size() const { return bytes_.size() - at_; }
+  void append(std::string_view bytes) { bytes_ += bytes; }
+
+  // After poll has said that it takes something. False when nobody reads it; then all is dropped.
+  bool write_some(int fd) {
+    // A pipe that takes anything takes PIPE_BUF without blocking (POSIX, write).
+    const ssize_t written = ::write(fd, bytes_.data() + at_, std::min<std::size_t>(size(), PIPE_BUF));
+    if (written < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+    at_ += written < 0 ? size() : static_cast<std::size_t>(written);
+    if (at_ == bytes_.size()) {
+      bytes_.clear();
+      at_ = 0;
+    }
+    return written >= 0;
+  }
+
+ private:
+  std::string bytes_;  // from at_ on it is still to be written
+  std::size_t at_ = 0;
+};
+
 class Client {
  public:
   Client(const SshTarget& target, std::string command) : target_(target), command_(std::move(command)) {}
@@ -159,7 +182,7 @@ class Client {
     log_in();
     start();
     while (!over()) step();
-    return exit_code_;
+    return reader_gone_ ? ssh_failed : exit_code_;
   }
 
  private:
@@ -186,13 +209,18 @@ class Client {
     for (const auto& file : target_.identities) {
       const auto text = read_file_if_exists(file);
       if (!text) continue;
-      const PrivateKey key = PrivateKey::parse(Secret(*text), file);
-      if (::ssh_userauth_publickey(session_.get(), nullptr, key.handle()) == SSH_AUTH_SUCCESS) return;
-      tried += str(tried.empty() ? "" : ", ", file);
+      tried += tried.empty() ? "" : ", ";
+      try {
+        const PrivateKey key = PrivateKey::parse(Secret(*text), file);
+        if (::ssh_userauth_publickey(session_.get(), nullptr, key.handle()) == SSH_AUTH_SUCCESS) return;
+        tried += str("the host does not take ", file);
+      } catch (const Error& e) {
+        tried += e.what();
+      }
+      if (!::ssh_is_connected(session_.get())) throw Error(str("the connection broke: ", last_error(session_)));
     }
     throw Error(str("Permission denied (publickey): ",
-                    tried.empty() ? str("none of the key files is there: ", join(target_.identities, ", "))
-                                  : str("the host does not take ", tried)));
+                    tried.empty() ? str("none of the key files is there: ", join(target_.identities, ", ")) : tried));
   }
 
   void start() {
@@ -202,6 +230,9 @@ class Client {
     callbacks_.channel_exit_status_function = [](ssh_session, ssh_channel, int status, void* self) {
       static_cast<Client*>(self)->exit_code_ = status & 0xff;
     };
+    callbacks_.channel_close_function = [](ssh_session, ssh_channel, void* self) {
+      static_cast<Client*>(self)->remote_closed_ = true;
+    };
     ::ssh_set_channel_callbacks(channel_, &callbacks_);
     if (::ssh_channel_open_session(channel_) != SSH_OK ||
         ::ssh_channel_request_exec(channel_, command_.c_str()) != SSH_OK)
@@ -210,10 +241,13 @@ class Client {
     if (target_.no_stdin) end_input();
   }
 
-  // The channel stays ours until it is closed by both; what has come by then is still to be read.
+  // What the command said before the channel was closed is still to be told; the connection is not needed for that.
   bool over() {
-    if (!move_output()) return true;  // nobody reads it any more
-    if (::ssh_channel_is_closed(channel_)) return true;
+    const bool was_closed = remote_closed_;
+    if (was_closed || has_room()) take_output();
+    if (remote_closed_ && !was_closed) take_output();  // it was closed meanwhile
+    if (reader_gone_) return true;
+    if (remote_closed_) return output_.is_empty() && errors_.is_empty();
     if (::ssh_is_connected(session_.get())) return false;
     throw Error(str("the connection broke: ", last_error(session_)));
   }
@@ -221,15 +255,33 @@ class Client {
   bool can_send() const {
     return (::ssh_get_poll_flags(session_.get()) & SSH_WRITE_PENDING) == 0 && ::ssh_channel_window_size(channel_) > 0;
   }
+  bool has_room() const { return output_.size() + errors_.size() < most_held; }
 
   void step() {
     const bool unsent = (::ssh_get_poll_flags(session_.get()) & SSH_WRITE_PENDING) != 0;
     const short wanted = unsent ? POLLIN | POLLOUT : POLLIN;
-    pollfd fds[] = {{::ssh_get_fd(session_.get()), wanted, 0},
-                    {input_open_ && can_send() ? STDIN_FILENO : -1, POLLIN, 0}};
-    ::poll(fds, std::size(fds), -1);
+    if (!unsent_.empty() && can_send()) send_input();
+    const bool takes_input = input_open_ && !remote_closed_ && unsent_.empty() && can_send();
+    pollfd fds[] = {{remote_closed_ ? -1 : ::ssh_get_fd(session_.get()), wanted, 0},
+                    {takes_input ? STDIN_FILENO : -1, POLLIN, 0},
+                    {output_.is_empty() ? -1 : STDOUT_FILENO, POLLOUT, 0},
+                    {errors_.is_empty() ? -1 : STDERR_FILENO, POLLOUT, 0}};
+    const int interval = target_.alive_interval_seconds;
+    const int ready = ::poll(fds, std::size(fds), interval > 0 ? interval * 1000 : -1);
+    if (ready == 0 && !remote_closed_) ask_whether_alive();
+    if (ready <= 0) return;
     if (fds[1].revents != 0) move_input();
-    if (fds[0].revents != 0) ::ssh_event_dopoll(event(), 0);
+    if (fds[2].revents != 0 && !output_.write_some(STDOUT_FILENO)) reader_gone_ = true;
+    if (fds[3].revents != 0) errors_.write_some(STDERR_FILENO);
+    if (fds[0].revents == 0) return;
+    unanswered_ = 0;
+    ::ssh_event_dopoll(event(), 0);
+  }
+
+  // As ServerAliveInterval and ServerAliveCountMax say.
+  void ask_whether_alive() {
+    if (unanswered_++ == target_.alive_count) throw Error("the connection broke: the host does not answer");
+    ::ssh_send_keepalive(session_.get());
   }
 
   ssh_event event() {
@@ -251,20 +303,30 @@ class Client {
     const ssize_t got = ::read(STDIN_FILENO, buffer.data(), fits);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) return end_input();
-    ::ssh_channel_write(channel_, buffer.data(), static_cast<std::uint32_t>(got));
+    unsent_.assign(buffer.data(), static_cast<std::size_t>(got));
+    send_input();
   }
 
-  bool move_output() {
-    std::array<char, chunk> buffer;
+  void send_input() {
+    const int sent = ::ssh_channel_write(channel_, unsent_.data(), static_cast<std::uint32_t>(unsent_.size()));
+    if (sent > 0) unsent_.erase(0, static_cast<std::size_t>(sent));
+  }
+
+  // All that libssh holds at once: it gives the host a new window for any read, however small.
+  void take_output() {
+    std::vector<char> buffer;
     for (const bool is_error : {false, true}) {
       for (;;) {
-        const int got = ::ssh_channel_read_nonblocking(channel_, buffer.data(), chunk, is_error ? 1 : 0);
+        const int waiting = ::ssh_channel_poll(channel_, is_error ? 1 : 0);
+        if (waiting <= 0) break;
+        const auto size = static_cast<std::uint32_t>(waiting);
+        buffer.resize(size);
+        const int got = ::ssh_channel_read_nonblocking(channel_, buffer.data(), size, is_error ? 1 : 0);
         if (got <= 0) break;
-        const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
-        if (!write_to_reader(is_error ? STDERR_FILENO : STDOUT_FILENO, bytes)) return false;
+        (is_error ? errors_ : output_).append({buffer.data(), static_cast<std::size_t>(got)});
+        if (!remote_closed_ && !has_room()) break;
       }
     }
-    return true;
   }
 
   void say(const std::string& text) const {
@@ -281,7 +343,13 @@ class Client {
   std::unique_ptr<std::remove_pointer_t<ssh_event>, FreeEvent> event_;
   ssh_channel channel_ = nullptr;  // the session's
   ssh_channel_callbacks_struct callbacks_{};
+  std::string unsent_;  // input that was read, and not taken by libssh, as while keys are renewed
+  Backlog output_;
+  Backlog errors_;
   bool input_open_ = true;
+  bool remote_closed_ = false;  // the command has ended, and the host has told all about it
+  bool reader_gone_ = false;    // nobody takes the output any more
+  int unanswered_ = 0;          // questions whether the host is alive
   int exit_code_ = ssh_failed;  // also when a signal ended the command
 };
 
@@ -302,7 +370,7 @@ SshTarget target_of(const SshArguments& arguments, const Environment& environmen
 
 int ssh(const std::vector<std::string>& words, const Environment& environment) {
   ::signal(SIGPIPE, SIG_IGN);
-  ::ssh_init();
+  start_libssh();
   std::string who = "viaduct-agent ssh";
   bool quiet = false;
   try {

@@ -17,9 +17,10 @@ bool is_relay(const GatedCommand& command, const GatePolicy& policy) {
 GatedRun prepare_run(const GatedCommand& command, const GatePolicy& policy, Environment environment) {
   GatedRun run = {command.argv, std::move(environment)};
   const auto lookup = find_program(command.program, join(policy.program_directories, ":"), "/");
-  if (!lookup.executable)
+  if (lookup.found.empty())
     throw Error(str(command.program, " is not on this host (looked in ", join(policy.program_directories, ", "), ")"),
                 ExitCode::program_not_found);
+  if (!lookup.executable) throw Error(str(lookup.found.string(), " can't be executed"), ExitCode::cannot_execute);
   run.argv.front() = lookup.found;
   for (const auto& [name, value, prepend] : command.environment) {
     const std::string before = prepend ? run.environment.get_or(name, "") : "";

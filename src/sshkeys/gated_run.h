@@ -17,7 +17,7 @@ struct GatedRun {
 bool is_relay(const GatedCommand& command, const GatePolicy& policy);
 
 // Looks the program up in the policy's directories and adds the command's variables to `environment`. Throws Error
-// (program_not_found).
+// (program_not_found, cannot_execute).
 GatedRun prepare_run(const GatedCommand& command, const GatePolicy& policy, Environment environment);
 
 // `viaduct-agent gate`, the forced command where the server is OpenSSH's: judges SSH_ORIGINAL_COMMAND and becomes it.

@@ -1,6 +1,7 @@
 #include "sshkeys/server.h"
 
 #include <arpa/inet.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,8 +15,10 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <functional>
 #include <list>
 #include <memory>
+#include <vector>
 
 #include "base/error.h"
 #include "base/event_loop.h"
@@ -28,12 +31,18 @@
 namespace viaduct::sshkeys {
 namespace {
 
-constexpr std::size_t most_strangers = 256;  // connections that have not logged in; the oldest one goes for a new one
-constexpr int descriptors_of_a_session = 6;  // socket, three pipes, the process, one to spare
-constexpr int own_descriptors = 32;          // of the server itself
-constexpr std::chrono::milliseconds grace(2000);  // between TERM and KILL
-constexpr int most_log_lines = 200;               // in log_window; a stranger must not fill the disk
-constexpr std::chrono::seconds log_window(10);
+using Stage = ServerConnection::Stage;
+using std::chrono::milliseconds;
+
+// For each command that may run there may be two clients that have logged in and two that have not, of two descriptors
+// each; and the command has three pipes and a process.
+constexpr int clients_of_a_session = 2;
+constexpr int descriptors_of_a_session = 4 * clients_of_a_session + 4;
+constexpr int own_descriptors = 32;                // of the server itself
+constexpr milliseconds grace(2'000);               // between TERM and KILL
+constexpr milliseconds pause_without_memory(100);  // or without descriptors, until the next client is let in
+constexpr int most_log_lines = 200;                // of clients that have not logged in, in log_window
+constexpr milliseconds log_window(10'000);
 
 std::string address_and_port(const sockaddr_storage& address, socklen_t size) {
   char host[NI_MAXHOST];
@@ -48,13 +57,19 @@ std::string address_and_port(const sockaddr_storage& address, socklen_t size) {
 int affordable_sessions(int wanted) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const auto needed = static_cast<rlim_t>(own_descriptors + wanted * descriptors_of_a_session) + most_strangers;
+  const auto needed = static_cast<rlim_t>(own_descriptors + wanted * descriptors_of_a_session);
   limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, needed));
   ::setrlimit(RLIMIT_NOFILE, &limit);
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t strangers = most_strangers;
-  const rlim_t spare = limit.rlim_cur > own_descriptors + strangers ? limit.rlim_cur - own_descriptors - strangers : 0;
+  const rlim_t spare = limit.rlim_cur > own_descriptors ? limit.rlim_cur - own_descriptors : 0;
   return static_cast<int>(std::clamp<rlim_t>(spare / descriptors_of_a_session, 1, static_cast<rlim_t>(wanted)));
+}
+
+// As kill(2) does to a group, but to descendants alone: its leader may be reaped, and the number another's.
+void signal_group(pid_t group, int signal) {
+  if (::kill(-group, 0) != 0) return;
+  for (const pid_t pid : living_descendants())
+    if (::getpgid(pid) == group) ::kill(pid, signal);
 }
 
 struct FreeBind {
@@ -63,7 +78,7 @@ struct FreeBind {
 using Bind = std::unique_ptr<std::remove_pointer_t<ssh_bind>, FreeBind>;
 
 Bind make_bind(const PrivateKey& host_key) {
-  ::ssh_init();
+  start_libssh();
   Bind bind(::ssh_bind_new());
   bool no = false;
   const auto set = [&](ssh_bind_options_e option, const void* value) {
@@ -105,44 +120,31 @@ class Server : public ConnectionOwner {
     listen(true);
     while (!loop_.stopped()) {
       loop_.run_once();
-      bury();
+      while (changed_) tidy();
     }
-    end_descendants(SIGTERM, grace);
+    end_all_commands();
   }
 
-  void log(const std::string& peer, const std::string& text) override {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - log_since_ > log_window) {
-      if (log_lines_ > most_log_lines)
-        write_to_reader(STDERR_FILENO, str("viaduct-agent sshd: ", log_lines_ - most_log_lines, " more lines\n"));
-      log_since_ = now;
-      log_lines_ = 0;
-    }
-    if (++log_lines_ <= most_log_lines)
-      write_to_reader(STDERR_FILENO, str("viaduct-agent sshd: ", peer, ": ", text, "\n"));
+  void log(const ServerConnection& connection, const std::string& text) override {
+    if (connection.stage() == Stage::login && !may_log()) return;
+    say(str(connection.peer(), ": ", text));
   }
-  void logged_in() override { --strangers_; }
-  void wants_to_run() override { start_waiting(); }
-  void finished(ServerConnection& connection) override {
-    --running_;
-    if (connection.is_relay()) end_everything();
-    start_waiting();
-  }
-  void ended(ServerConnection& connection) override {
-    using Stage = ServerConnection::Stage;
-    if (connection.stage() == Stage::login) --strangers_;
-    if (connection.stage() == Stage::running) --running_;
-    if (auto command = connection.take_command()) {
-      command->signal_group(SIGTERM);
-      dying_.push_back(std::move(*command));
-      loop_.after(grace, [this] { dying_.pop_front(); });  // ~Process kills what is left of the group
-    }
-    if (connection.stage() == Stage::running && connection.is_relay()) end_everything();
-    graves_ = true;
-  }
+  void changed() override { changed_ = true; }
 
  private:
   using Connections = std::list<std::unique_ptr<ServerConnection>>;
+
+  static void say(const std::string& text) { write_to_reader(STDERR_FILENO, str("viaduct-agent sshd: ", text, "\n")); }
+
+  // A stranger must not fill the disk.
+  bool may_log() {
+    if (log_lines_ == 0)
+      loop_.after(log_window, [this] {
+        if (log_lines_ > most_log_lines) say(str(log_lines_ - most_log_lines, " more lines like these"));
+        log_lines_ = 0;
+      });
+    return ++log_lines_ <= most_log_lines;
+  }
 
   void listen(bool on) {
     if (on == listening_) return;
@@ -151,13 +153,26 @@ class Server : public ConnectionOwner {
     if (!on) loop_.forget(socket_.fd());
   }
 
-  // Beyond this many connections the others wait in the kernel's queue.
-  bool is_full() const { return connections_.size() - strangers_ >= 2 * static_cast<std::size_t>(most_sessions_); }
+  template <typename Predicate>
+  int count(Predicate is_counted) const {
+    return static_cast<int>(std::ranges::count_if(
+        connections_, [&](const auto& connection) { return !connection->has_ended() && is_counted(*connection); }));
+  }
+  static bool is_stranger(const ServerConnection& connection) { return connection.stage() == Stage::login; }
+  int running() const {
+    return count([](const auto& connection) { return connection.stage() == Stage::running; });
+  }
+  // Beyond this many clients the others wait in the kernel's queue.
+  bool is_full() const { return count(std::not_fn(is_stranger)) >= clients_of_a_session * most_sessions_; }
 
   void accept_one() {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     Fd socket(::accept4(socket_.fd(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+      listen(false);
+      loop_.after(pause_without_memory, [this] { changed(); });
+    }
     if (!socket) return;
     set_up_tcp(socket.get());
     sockaddr_storage own{};
@@ -167,41 +182,85 @@ class Server : public ConnectionOwner {
     try {
       connections_.push_back(
           std::make_unique<ServerConnection>(std::move(socket), ends, bind_.get(), options_, loop_, *this));
-      ++strangers_;
     } catch (const Error& e) {
-      log(ends, e.what());
+      if (may_log()) say(str(ends, ": ", e.what()));
     }
-    if (strangers_ > most_strangers) {
-      const auto oldest = std::ranges::find(connections_, ServerConnection::Stage::login,
-                                            [](const auto& connection) { return connection->stage(); });
-      if (oldest != connections_.end()) (*oldest)->close("too many clients that have not logged in");
+    if (count(is_stranger) > clients_of_a_session * most_sessions_) dismiss_a_stranger();
+  }
+
+  // The oldest of those that have said nothing yet, or else the oldest.
+  void dismiss_a_stranger() {
+    ServerConnection* chosen = nullptr;
+    for (const auto& connection : connections_)
+      if (!connection->has_ended() && is_stranger(*connection) &&
+          (!chosen || (connection->is_silent() && !chosen->is_silent())))
+        chosen = connection.get();
+    chosen->close("too many clients that have not logged in");
+  }
+
+  // After the handlers have returned: so a connection is never deleted while it is at work.
+  void tidy() {
+    changed_ = false;
+    bool relay_is_over = false;
+    for (const auto& connection : connections_) {
+      relay_is_over |= connection->take_end_of_relay();
+      if (!connection->has_ended()) continue;
+      if (auto command = connection->take_command()) end_command(std::move(*command));
     }
-    if (is_full()) listen(false);
+    if (relay_is_over) end_everything();
+    connections_.remove_if([](const auto& connection) { return connection->has_ended(); });
+    if (connections_.empty()) ::malloc_trim(0);  // what a crowd took goes back to the system
+    start_waiting();
+    listen(!is_full());
   }
 
   void start_waiting() {
-    for (auto& connection : connections_) {
-      if (running_ >= most_sessions_) return;
-      if (connection->stage() != ServerConnection::Stage::waiting) continue;
-      ++running_;
+    int room = most_sessions_ - running();
+    for (const auto& connection : connections_) {
+      if (room <= 0 || ending_) return;
+      if (connection->stage() != Stage::waiting) continue;
       connection->run_command();
-      if (connection->stage() != ServerConnection::Stage::running) --running_;
+      if (connection->stage() == Stage::running) --room;
     }
   }
 
-  // After the handlers have returned: a connection is never deleted while it is at work.
-  void bury() {
-    if (!graves_) return;
-    graves_ = false;
-    connections_.remove_if([](const auto& connection) { return connection->has_ended(); });
-    if (!is_full()) listen(true);
-    start_waiting();
+  // Of a connection that was dropped, with its group, of which the command itself may be gone already.
+  void end_command(Process command) {
+    const pid_t group = command.pid();
+    if (command.poll()) {
+      signal_group(group, SIGTERM);
+    } else {
+      command.signal_group(SIGTERM);
+    }
+    command.release();
+    loop_.after(grace, [this, group] {
+      signal_group(group, SIGKILL);
+      changed();
+    });
   }
 
+  // Until all is gone, no new command is started: it would be taken for one of those.
   void end_everything() {
+    if (!children_left()) return;
     signal_descendants(SIGTERM);
-    loop_.cancel(kill_timer_);
-    kill_timer_ = loop_.after(grace, [] { signal_descendants(SIGKILL); });
+    loop_.cancel(ending_);
+    ending_ = loop_.after(grace, [this] {
+      signal_descendants(SIGKILL);
+      everything_has_ended();
+    });
+  }
+  void everything_has_ended() {
+    loop_.cancel(ending_);
+    ending_ = 0;
+    changed();
+  }
+
+  void end_all_commands() {
+    std::vector<Process> commands;
+    for (const auto& connection : connections_)
+      if (auto command = connection->take_command()) commands.push_back(std::move(*command));
+    end_descendants(SIGTERM, grace);
+    for (auto& command : commands) command.poll();  // so that ~Process leaves alone what is gone
   }
 
   void take_signals(int signals) {
@@ -209,20 +268,18 @@ class Server : public ConnectionOwner {
     while (::read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
       if (info.ssi_signo != SIGCHLD) loop_.stop();
     reap_children();
+    if (ending_ && !children_left()) everything_has_ended();
   }
 
-  // Daemons that left their session became children of this process; nobody else waits for them. Commands are waited
-  // for by their connections.
+  // Commands, whose connections want to know how they ended, and orphans: daemons that left their session became
+  // children of this process.
   void reap_children() {
     siginfo_t info{};
     while (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
       const auto runs_it = [&](const auto& connection) { return connection->command_pid() == info.si_pid; };
       const auto connection = std::ranges::find_if(connections_, runs_it);
-      const auto dying = std::ranges::find(dying_, info.si_pid, &Process::pid);
       if (connection != connections_.end()) {
-        (*connection)->pump();
-      } else if (dying != dying_.end()) {
-        dying->poll();
+        (*connection)->reap_command();
       } else {
         ::waitpid(info.si_pid, nullptr, WNOHANG);
       }
@@ -236,14 +293,10 @@ class Server : public ConnectionOwner {
   Bind bind_;
   EventLoop loop_;
   Connections connections_;
-  std::list<Process> dying_;
-  std::size_t strangers_ = 0;
-  int running_ = 0;
   bool listening_ = false;
-  bool graves_ = false;
-  EventLoop::Timer kill_timer_ = 0;
-  std::chrono::steady_clock::time_point log_since_;
-  int log_lines_ = 0;
+  bool changed_ = false;
+  EventLoop::Timer ending_ = 0;  // until when all that was started here has to be gone; 0: no such end is under way
+  int log_lines_ = 0;            // in this window
 };
 
 Fd listen_on(const addrinfo& where) {

@@ -1,10 +1,10 @@
 #include "sshkeys/server_connection.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,11 +21,11 @@ namespace viaduct::sshkeys {
 namespace {
 
 constexpr int most_failed_logins = 6;
-constexpr std::size_t most_variables = 64;        // of a client's environment
-constexpr std::size_t longest_variable = 4096;    // bytes, name and value
-constexpr std::size_t chunk = 32768;              // bytes moved at once; what SSH allows in a packet
-constexpr int chunks_in_a_row = 8;                // then the other connections have their turn
-constexpr std::chrono::seconds goodbye_limit(2);  // for the client to hang up by itself, or it would complain
+constexpr int most_log_lines = 20;              // of one connection
+constexpr std::size_t most_variables = 64;      // of a client's environment
+constexpr std::size_t longest_variable = 4096;  // bytes, name and value
+constexpr std::size_t chunk = 32768;            // bytes moved at once; what SSH allows in a packet
+constexpr int chunks_in_a_row = 8;              // then the other connections have their turn
 
 ServerConnection& of(void* self) { return *static_cast<ServerConnection*>(self); }
 
@@ -45,61 +45,112 @@ std::string signal_name(int signal) {
   return name ? name : "SIG@openssh.com";
 }
 
+// What nobody gets here, for the log; "" for what is no more than a question.
+std::string forbidden_thing(ssh_message message) {
+  const int subtype = ::ssh_message_subtype(message);
+  switch (::ssh_message_type(message)) {
+    case SSH_REQUEST_AUTH:
+      return subtype == SSH_AUTH_METHOD_NONE ? "" : "a login without a key";
+    case SSH_REQUEST_CHANNEL_OPEN:
+      return "a channel that is no session (forwarding)";
+    case SSH_REQUEST_GLOBAL:
+      return "forwarding";
+    case SSH_REQUEST_CHANNEL:
+      break;
+    default:
+      return "";
+  }
+  switch (subtype) {
+    case SSH_CHANNEL_REQUEST_PTY:
+      return "a terminal";
+    case SSH_CHANNEL_REQUEST_SHELL:
+      return "a shell";
+    case SSH_CHANNEL_REQUEST_SUBSYSTEM:
+      return "a subsystem";
+    case SSH_CHANNEL_REQUEST_X11:
+      return "X11 forwarding";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 ServerConnection::ServerConnection(Fd socket, std::string ends, ssh_bind keys, const ServerOptions& options,
                                    EventLoop& loop, ConnectionOwner& owner)
     : session_(::ssh_new()),
       event_(::ssh_event_new()),
-      socket_(socket.get()),
+      socket_(std::move(socket)),
       ends_(std::move(ends)),
       peer_(peer_of(ends_)),
       options_(options),
       loop_(loop),
       owner_(owner) {
-  if (!session_ || !event_ || ::ssh_bind_accept_fd(keys, session_, socket_) != SSH_OK) {
+  Fd duplicate(::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0));
+  const bool accepted =
+      session_ && event_ && duplicate && ::ssh_bind_accept_fd(keys, session_, duplicate.get()) == SSH_OK;
+  if (session_ && ::ssh_get_fd(session_) == duplicate.get()) duplicate.release();  // ssh_free closes it
+  if (!accepted) {
     ::ssh_event_free(event_);
     ::ssh_free(session_);
-    throw Error("out of memory for a connection");
+    throw Error("out of memory or of descriptors for a connection");
   }
-  socket.release();  // ssh_free closes it
   ssh_callbacks_init(&server_callbacks_);
   server_callbacks_.userdata = this;
   server_callbacks_.auth_pubkey_function = on_auth;
+  server_callbacks_.auth_password_function = on_password;
   server_callbacks_.channel_open_request_session_function = on_open;
   ::ssh_set_server_callbacks(session_, &server_callbacks_);
+  ::ssh_set_message_callback(session_, on_other, this);
   ::ssh_set_auth_methods(session_, SSH_AUTH_METHOD_PUBLICKEY);
   ::ssh_set_blocking(session_, 0);
   ::ssh_handle_key_exchange(session_);  // begins it; the rest comes with the client's packets
   ::ssh_event_add_session(event_, session_);
-  loop_.watch(socket_, EPOLLIN, [this](std::uint32_t) { on_socket(); });
   set_limit(options_.login_limit, "no login in time");
+  loop_.watch(socket_.get(), EPOLLIN, [this](std::uint32_t) { on_socket(); });
   update_events();
 }
 
 ServerConnection::~ServerConnection() {
-  loop_.cancel(limit_);
-  loop_.forget(socket_);
-  for (Fd* pipe : {&input_, &output_, &errors_}) drop_pipe(*pipe);
-  if (command_) loop_.forget(command_->pidfd());
+  leave_loop();
   ::ssh_event_remove_session(event_, session_);
   ::ssh_event_free(event_);
   ::ssh_disconnect(session_);
   ::ssh_free(session_);
 }
 
+void ServerConnection::leave_loop() {
+  loop_.cancel(limit_);
+  loop_.forget(socket_.get());
+  for (Fd* pipe : {&input_, &output_.pipe, &errors_.pipe}) drop_pipe(*pipe);
+}
+
 void ServerConnection::close(const std::string& why) {
   if (ended_) return;
   ended_ = true;
-  if (!why.empty()) owner_.log(peer_, why);
-  loop_.cancel(limit_);
-  loop_.forget(socket_);
-  for (Fd* pipe : {&input_, &output_, &errors_}) drop_pipe(*pipe);
-  if (command_) loop_.forget(command_->pidfd());
-  owner_.ended(*this);
+  if (!why.empty()) log(why);
+  leave_loop();
+  owner_.changed();
+}
+
+bool ServerConnection::is_silent() const { return ::ssh_get_clientbanner(session_) == nullptr; }
+
+bool ServerConnection::take_end_of_relay() {
+  const bool over = runs_relay_ && (ended_ || stage_ == Stage::closing);
+  if (over) runs_relay_ = false;
+  return over;
 }
 
 std::optional<Process> ServerConnection::take_command() { return std::exchange(command_, std::nullopt); }
+
+void ServerConnection::log(const std::string& text) {
+  if (++lines_ <= most_log_lines) owner_.log(*this, text);
+}
+
+void ServerConnection::enter(Stage stage) {
+  stage_ = stage;
+  owner_.changed();
+}
 
 void ServerConnection::set_limit(std::chrono::milliseconds limit, const std::string& why) {
   loop_.cancel(limit_);
@@ -126,29 +177,43 @@ int ServerConnection::judge_key(const std::string& user, ssh_key key, char state
                                          [&](const PublicKey& authorized) { return authorized.base64 == offered; });
   if (!known || user != options_.user || (state != SSH_PUBLICKEY_STATE_NONE && state != SSH_PUBLICKEY_STATE_VALID)) {
     ++failed_logins_;
-    owner_.log(peer_,
-               str("login refused: ", known ? (user != options_.user ? str("user ", printable(abbreviated(user, 40)))
-                                                                     : std::string("a wrong signature"))
-                                            : "a key that is not this job's"));
+    log(str("login refused: ", !known                  ? "a key that is not this job's"
+                               : user != options_.user ? str("user ", printable(abbreviated(user, 40)))
+                                                       : "a wrong signature"));
     return SSH_AUTH_DENIED;
   }
   if (state == SSH_PUBLICKEY_STATE_VALID && stage_ == Stage::login) {
-    stage_ = Stage::idle;
+    enter(Stage::idle);
     set_limit(options_.idle_limit, "logged in and asked for nothing");
-    owner_.logged_in();
   }
   return SSH_AUTH_SUCCESS;  // without a signature yet (NONE): this key would do
 }
 
+int ServerConnection::on_password(ssh_session, const char*, const char*, void* self) {
+  ++of(self).failed_logins_;
+  of(self).log("login refused: a password");
+  return SSH_AUTH_DENIED;
+}
+
+int ServerConnection::on_other(ssh_session, ssh_message message, void* self) {
+  const std::string thing = forbidden_thing(message);
+  if (!thing.empty()) of(self).log(str("refused: ", thing));
+  return 1;  // libssh refuses it
+}
+
 ssh_channel ServerConnection::on_open(ssh_session session, void* self) {
   ServerConnection& connection = of(self);
-  if (connection.stage_ != Stage::idle || connection.channel_) return nullptr;
+  if (connection.stage_ != Stage::idle || connection.channel_) {
+    connection.log("refused: a second channel");
+    return nullptr;
+  }
   connection.channel_ = ::ssh_channel_new(session);
   auto& callbacks = connection.channel_callbacks_;
   ssh_callbacks_init(&callbacks);
   callbacks.userdata = self;
   callbacks.channel_env_request_function = on_environment;
   callbacks.channel_exec_request_function = on_exec;
+  callbacks.channel_close_function = on_close;
   ::ssh_set_channel_callbacks(connection.channel_, &callbacks);
   return connection.channel_;
 }
@@ -167,30 +232,35 @@ int ServerConnection::take_environment(const std::string& name, const std::strin
 
 int ServerConnection::on_exec(ssh_session, ssh_channel, const char* command, void* self) {
   ServerConnection& connection = of(self);
-  if (connection.asked_) return 1;
+  if (connection.asked_) {
+    connection.log("refused: a second command");
+    return 1;
+  }
   connection.asked_ = true;
   connection.command_text_ = command;
   return 0;
 }
+
+void ServerConnection::on_close(ssh_session, ssh_channel, void* self) { of(self).channel_closed_ = true; }
 
 // What happens after packets came, or when something else is ready.
 
 void ServerConnection::on_socket() {
   if (stage_ == Stage::login) {  // or a client that gathers its packets (Nagle) waits for our delayed acknowledgement
     const int on = 1;
-    ::setsockopt(socket_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
   }
   const int status = ::ssh_event_dopoll(event_, 0);
   if (status == SSH_ERROR || !::ssh_is_connected(session_) || (::ssh_get_status(session_) & SSH_CLOSED_ERROR) != 0) {
     const std::string reason = ::ssh_get_error(session_);
-    const bool told = stage_ == Stage::login && !reason.empty();
+    const bool was_probe = is_silent() && reason.starts_with("Socket error");  // a mere look whether the port is open
+    const bool told = stage_ == Stage::login && !was_probe && !reason.empty();
     return close(told ? str("gone before it logged in: ", printable(abbreviated(reason, 120))) : "");
   }
   if (failed_logins_ >= most_failed_logins) return close("too many failed logins");
   if (asked_ && stage_ == Stage::idle) {
-    stage_ = Stage::waiting;
     loop_.cancel(limit_);
-    owner_.wants_to_run();
+    enter(Stage::waiting);
   }
   pump();
 }
@@ -210,8 +280,13 @@ void ServerConnection::run_command() {
   pump();
 }
 
+void ServerConnection::reap_command() {
+  if (command_) command_->poll();
+  pump();
+}
+
 void ServerConnection::refuse(const std::string& reason) {
-  owner_.log(peer_, str("command refused: ", reason));
+  log(str("command refused: ", reason));
   const std::string text = str("viaduct-agent sshd: refused: ", reason, "\n");
   ::ssh_channel_write_stderr(channel_, text.data(), static_cast<std::uint32_t>(text.size()));
   say_goodbye({static_cast<int>(ExitCode::cannot_execute), 0});
@@ -232,54 +307,52 @@ void ServerConnection::start(const GatedCommand& command) {
   spawn.stdout_fd = output.write_end.get();
   spawn.stderr_fd = errors.write_end.get();
   command_ = Process::spawn(spawn);
-  is_relay_ = sshkeys::is_relay(command, options_.gate);
-  stage_ = Stage::running;
+  runs_relay_ = is_relay(command, options_.gate);
+  enter(Stage::running);
   input_ = std::move(input.write_end);
-  output_ = std::move(output.read_end);
-  errors_ = std::move(errors.read_end);
-  for (const Fd* pipe : {&input_, &output_, &errors_}) set_non_blocking(pipe->get());
-  loop_.watch(command_->pidfd(), EPOLLIN, [this](std::uint32_t) { pump(); });
+  output_.pipe = std::move(output.read_end);
+  errors_.pipe = std::move(errors.read_end);
+  for (const Fd* pipe : {&input_, &output_.pipe, &errors_.pipe}) set_non_blocking(pipe->get());
 }
 
 void ServerConnection::pump() {
   if (ended_) return;
   // At the end the client hangs up first: to be hung up on is an error to it.
-  if (channel_ && ::ssh_channel_is_closed(channel_) && stage_ != Stage::closing) return close("");
+  if (channel_closed_ && stage_ != Stage::closing) return close("");
   if (stage_ == Stage::running) {
     pump_input();
-    pump_output(output_, false);
-    pump_output(errors_, true);
-    if (command_->poll()) {
-      loop_.forget(command_->pidfd());
-      if (!output_ && !errors_) say_goodbye(*command_->poll());
-    }
+    pump_output(output_);
+    pump_output(errors_);
+    if (output_.is_over() && errors_.is_over() && command_->poll()) say_goodbye(*command_->poll());
   }
   if (!::ssh_is_connected(session_)) return close("");
   update_events();
 }
 
+// All that libssh holds at once: it gives the client a new window for any read, however small.
+bool ServerConnection::take_input() {
+  const int waiting = ::ssh_channel_poll(channel_, 0);
+  if (waiting <= 0) return false;
+  pending_input_.resize(static_cast<std::size_t>(waiting));
+  pending_at_ = 0;
+  const auto size = static_cast<std::uint32_t>(waiting);
+  const int got = ::ssh_channel_read_nonblocking(channel_, pending_input_.data(), size, 0);
+  pending_input_.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return got > 0;
+}
+
 void ServerConnection::pump_input() {
-  std::array<char, chunk> buffer;
   for (int i = 0; i < chunks_in_a_row; ++i) {
-    if (pending_input_.empty()) {
-      const int got = ::ssh_channel_read_nonblocking(channel_, buffer.data(), chunk, 0);
-      if (got > 0) pending_input_.assign(buffer.data(), static_cast<std::size_t>(got));
-      if (got <= 0) {
-        if (::ssh_channel_is_eof(channel_)) drop_pipe(input_);
-        return;
-      }
+    if (pending_input_.empty() && !take_input()) {
+      if (::ssh_channel_is_eof(channel_)) drop_pipe(input_);
+      return;
     }
-    if (!input_) {  // the command reads no more
-      pending_input_.clear();
-      continue;
-    }
-    const ssize_t written = ::write(input_.get(), pending_input_.data(), pending_input_.size());
+    const std::string_view left = std::string_view(pending_input_).substr(pending_at_);
+    const ssize_t written = input_ ? ::write(input_.get(), left.data(), left.size()) : 0;
     if (written < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (written < 0) {
-      drop_pipe(input_);
-    } else {
-      pending_input_.erase(0, static_cast<std::size_t>(written));
-    }
+    if (written < 0) drop_pipe(input_);
+    if (written > 0) pending_at_ += static_cast<std::size_t>(written);
+    if (!input_ || pending_at_ == pending_input_.size()) pending_input_ = {};  // or the command reads no more
   }
 }
 
@@ -287,19 +360,22 @@ bool ServerConnection::can_send() const {
   return (::ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) == 0 && ::ssh_channel_window_size(channel_) > 0;
 }
 
-void ServerConnection::pump_output(Fd& pipe, bool is_error) {
+bool ServerConnection::send(Output& output) {
+  if (output.unsent.empty()) return true;
+  const auto write = output.is_error ? ::ssh_channel_write_stderr : ::ssh_channel_write;
+  const int sent = write(channel_, output.unsent.data(), static_cast<std::uint32_t>(output.unsent.size()));
+  if (sent > 0) output.unsent.erase(0, static_cast<std::size_t>(sent));
+  return output.unsent.empty();
+}
+
+void ServerConnection::pump_output(Output& output) {
   std::array<char, chunk> buffer;
-  for (int i = 0; i < chunks_in_a_row && pipe && can_send(); ++i) {
-    const std::size_t fits = std::min<std::size_t>(chunk, ::ssh_channel_window_size(channel_));
-    const ssize_t got = ::read(pipe.get(), buffer.data(), fits);
+  for (int i = 0; i < chunks_in_a_row && can_send() && send(output) && output.pipe; ++i) {
+    const ssize_t got =
+        ::read(output.pipe.get(), buffer.data(), std::min<std::size_t>(chunk, ::ssh_channel_window_size(channel_)));
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (got <= 0) return drop_pipe(pipe);
-    const auto size = static_cast<std::uint32_t>(got);
-    if (is_error) {
-      ::ssh_channel_write_stderr(channel_, buffer.data(), size);
-    } else {
-      ::ssh_channel_write(channel_, buffer.data(), size);
-    }
+    if (got <= 0) return drop_pipe(output.pipe);
+    output.unsent.assign(buffer.data(), static_cast<std::size_t>(got));
   }
 }
 
@@ -311,18 +387,16 @@ void ServerConnection::say_goodbye(const ExitStatus& status) {
   }
   ::ssh_channel_send_eof(channel_);
   ::ssh_channel_close(channel_);
-  const bool ran = stage_ == Stage::running;
-  stage_ = Stage::closing;
   drop_pipe(input_);
   command_.reset();
-  set_limit(goodbye_limit, "");
+  enter(Stage::closing);
+  set_limit(options_.idle_limit, "");  // to take what is still on its way, and to hang up
   update_events();
-  if (ran) owner_.finished(*this);
 }
 
 void ServerConnection::update_events() {
   const bool unsent = (::ssh_get_poll_flags(session_) & SSH_WRITE_PENDING) != 0;
-  loop_.change(socket_, unsent ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  loop_.change(socket_.get(), unsent ? EPOLLIN | EPOLLOUT : EPOLLIN);
   if (stage_ != Stage::running) return;
   const auto pumps = [this](std::uint32_t) { pump(); };
   // A pipe that is not to be read or written now isn't watched at all, or its hang-up would be told again and again.
@@ -334,8 +408,8 @@ void ServerConnection::update_events() {
     watched = wanted;
   };
   want(input_, !pending_input_.empty(), EPOLLOUT, input_watched_);
-  want(output_, can_send(), EPOLLIN, output_watched_);
-  want(errors_, can_send(), EPOLLIN, errors_watched_);
+  for (Output* output : {&output_, &errors_})
+    want(output->pipe, output->unsent.empty() && can_send(), EPOLLIN, output->watched);
 }
 
 }  // namespace viaduct::sshkeys

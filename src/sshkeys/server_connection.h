@@ -17,15 +17,12 @@ namespace viaduct::sshkeys {
 
 class ServerConnection;
 
-// What a connection tells the server it belongs to. None of these may delete the connection at once.
+// What a connection tells the server it belongs to. Neither may delete a connection, nor start a command, at once.
 class ConnectionOwner {
  public:
   virtual ~ConnectionOwner() = default;
-  virtual void log(const std::string& peer, const std::string& text) = 0;
-  virtual void logged_in() = 0;
-  virtual void wants_to_run() = 0;                          // a command waits for run_command
-  virtual void finished(ServerConnection& connection) = 0;  // its command has ended
-  virtual void ended(ServerConnection& connection) = 0;     // once
+  virtual void log(const ServerConnection& connection, const std::string& text) = 0;
+  virtual void changed() = 0;  // a connection's stage, or it has ended
 };
 
 // One client of the server, from accept to the end: its login, its one channel, and the command behind it. Driven by
@@ -43,27 +40,39 @@ class ServerConnection {
   ~ServerConnection();
 
   Stage stage() const { return stage_; }
-  bool is_relay() const { return is_relay_; }  // its command is, or was, the job's relay
-  bool has_ended() const { return ended_; }    // may be deleted
+  const std::string& peer() const { return peer_; }  // the client's end, "10.0.0.2:4242"
+  bool is_silent() const;                            // nothing of SSH has come from it yet
+  bool has_ended() const { return ended_; }          // may be deleted
+  bool take_end_of_relay();                          // true once, when its command was the job's relay and is over
   pid_t command_pid() const { return command_ ? command_->pid() : -1; }
   void run_command();                     // when there is room for one that waits
+  void reap_command();                    // when it has ended
   void close(const std::string& why);     // logged when not empty
-  void pump();                            // moves what can be moved, in both directions, and notices ends
-  std::optional<Process> take_command();  // of a closed connection: what still runs
+  std::optional<Process> take_command();  // out of a connection that ends; none when it runs none
 
  private:
   static int on_auth(ssh_session session, const char* user, ssh_key key, char state, void* self);
+  static int on_password(ssh_session session, const char* user, const char* password, void* self);
+  static int on_other(ssh_session session, ssh_message message, void* self);
   static ssh_channel on_open(ssh_session session, void* self);
   static int on_environment(ssh_session session, ssh_channel channel, const char* name, const char* value, void* self);
   static int on_exec(ssh_session session, ssh_channel channel, const char* command, void* self);
+  static void on_close(ssh_session session, ssh_channel channel, void* self);
   int judge_key(const std::string& user, ssh_key key, char state);
   int take_environment(const std::string& name, const std::string& value);
 
+  void log(const std::string& text);
+  void enter(Stage stage);
+  void leave_loop();
   void on_socket();
+  void pump();  // moves what can be moved, in both directions, and notices ends
   void start(const GatedCommand& command);
   void refuse(const std::string& reason);
-  void pump_input();                          // client to command
-  void pump_output(Fd& pipe, bool is_error);  // command to client
+  void pump_input();  // client to command
+  bool take_input();  // false when nothing has come
+  struct Output;
+  void pump_output(Output& output);  // command to client
+  bool send(Output& output);         // false when something of it is left
   bool can_send() const;
   void say_goodbye(const ExitStatus& status);
   void update_events();
@@ -75,29 +84,37 @@ class ServerConnection {
   ssh_channel channel_ = nullptr;
   ssh_server_callbacks_struct server_callbacks_{};
   ssh_channel_callbacks_struct channel_callbacks_{};
-  int socket_;  // libssh's
+  Fd socket_;  // libssh has a duplicate, so that this number is no other socket's when libssh hangs up
   std::string ends_;
-  std::string peer_;  // the client's end, "10.0.0.2:4242"
+  std::string peer_;
   const ServerOptions& options_;
   EventLoop& loop_;
   ConnectionOwner& owner_;
   EventLoop::Timer limit_ = 0;
 
   Stage stage_ = Stage::login;
-  bool asked_ = false;  // for its command
-  bool is_relay_ = false;
+  bool asked_ = false;           // for its command
+  bool channel_closed_ = false;  // by the client
+  bool runs_relay_ = false;
   bool ended_ = false;
   int failed_logins_ = 0;
+  int lines_ = 0;  // logged
   std::vector<std::pair<std::string, std::string>> environment_;
   std::string command_text_;
   std::optional<Process> command_;
   Fd input_;
-  Fd output_;
-  Fd errors_;
+  struct Output {
+    bool is_error;
+    Fd pipe = Fd();
+    bool watched = false;
+    std::string unsent = "";  // read, and not taken by libssh, as while keys are renewed
+    bool is_over() const { return !pipe && unsent.empty(); }
+  };
+  Output output_{false};
+  Output errors_{true};
   bool input_watched_ = false;
-  bool output_watched_ = false;
-  bool errors_watched_ = false;
-  std::string pending_input_;
+  std::string pending_input_;  // from pending_at_ on it is still to be written
+  std::size_t pending_at_ = 0;
 };
 
 }  // namespace viaduct::sshkeys

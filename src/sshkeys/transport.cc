@@ -1,14 +1,33 @@
 #include "sshkeys/transport.h"
 
+#include <libssh/libssh.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <nss.h>
+#include <openssl/crypto.h>
+#include <pwd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
 
 namespace viaduct::sshkeys {
+
+void start_libssh() {
+  ::__nss_configure_lookup("passwd", "files");
+  ::__nss_configure_lookup("hosts", "files dns");
+  ::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
+                            OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_ATEXIT,
+                        nullptr);
+  ::ssh_init();
+}
+
+std::string own_user_name() {
+  const passwd* entry = ::getpwuid(::getuid());
+  return entry ? entry->pw_name : "viaduct";
+}
 
 void set_up_tcp(int socket) {
   const auto set = [&](int level, int name, int value) { ::setsockopt(socket, level, name, &value, sizeof value); };

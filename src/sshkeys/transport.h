@@ -7,6 +7,13 @@ namespace viaduct::sshkeys {
 
 // What client and server have in common below the commands.
 
+// Before any other use of what is here, and of libssh. Names of hosts and users are looked up in files and by DNS alone
+// from then on: a static program that loads the other modules of nsswitch.conf, which are another libc's, crashes. And
+// OpenSSL's configuration file is not read: what it says is another program's concern, and it costs a millisecond.
+void start_libssh();
+
+std::string own_user_name();  // "viaduct" for a user that has none
+
 // Makes a connected TCP socket send at once, and makes the kernel notice within about 15 seconds that the other end, or
 // the way to it, is gone (TCP_USER_TIMEOUT, RFC 5482, and keep-alive).
 void set_up_tcp(int socket);

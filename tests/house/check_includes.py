@@ -14,10 +14,11 @@ MAY_INCLUDE = {
     "topology": "base model",
     "sshkeys": "base",
     "launcher": "base model topology sshkeys",
+    "hosts": "base model sshkeys launcher",
     "bridge": "base model sshkeys",
     "slurm": "base model sshkeys bridge",
     "k8s": "base model sshkeys bridge",
-    "cli": "base model topology sshkeys launcher bridge slurm k8s",
+    "cli": "base model topology sshkeys launcher hosts bridge slurm k8s",
 }
 
 # Third-party headers, by how they begin, and the folders that may include them.

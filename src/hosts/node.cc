@@ -1,0 +1,309 @@
+#include "hosts/node.h"
+
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <optional>
+
+#include "base/error.h"
+#include "base/event_loop.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/process.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "hosts/frames.h"
+#include "hosts/messages.h"
+#include "launcher/job_ssh.h"
+#include "launcher/network.h"
+#include "sshkeys/server.h"
+
+namespace fs = std::filesystem;
+
+namespace viaduct::hosts {
+namespace {
+
+constexpr std::chrono::milliseconds leftover_grace(2000);
+constexpr std::string_view login_name = "viaduct";  // of the job's SSH; nobody's account
+
+std::string replaced(std::string text, std::string_view what, std::string_view with) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+    text.replace(at, what.size(), with);
+  return text;
+}
+
+// A private key as a file that only lives as long as this process: others of this user open it by /proc.
+Fd memory_file(const Secret& content) {
+  Fd file(::memfd_create("viaduct-key", MFD_CLOEXEC));
+  if (!file || ::fchmod(file.get(), 0600) != 0) throw Error::from_errno("memfd_create", errno);
+  write_all(file.get(), content.view());
+  return file;
+}
+
+// A directory of this user alone, gone with its owner.
+class RunDirectory {
+ public:
+  explicit RunDirectory(const Environment& environment) {
+    std::string base = environment.get_or("XDG_RUNTIME_DIR", "");
+    if (base.empty() || ::access(base.c_str(), W_OK) != 0) base = environment.get_or("TMPDIR", "/tmp");
+    std::string path = str(base, "/viaduct-run.XXXXXX");
+    if (!::mkdtemp(path.data())) throw Error::from_errno(str("can't make a directory in ", base), errno);
+    path_ = path;
+  }
+  RunDirectory(const RunDirectory&) = delete;
+  RunDirectory& operator=(const RunDirectory&) = delete;
+  ~RunDirectory() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+class Node {
+ public:
+  explicit Node(Environment environment) : environment_(std::move(environment)) {}
+
+  int run() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    ::sigprocmask(SIG_BLOCK, &set, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+    become_subreaper();
+    const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    loop_.watch(signals.get(), EPOLLIN, [this](std::uint32_t) { loop_.stop(); });
+    set_non_blocking(STDIN_FILENO);
+    loop_.watch(STDIN_FILENO, EPOLLIN, [this](std::uint32_t) { take_input(); });
+    send("hello", write_json(to_value(hello()), 0));
+    loop_.run();
+    end();
+    return exit_code_;
+  }
+
+ private:
+  NodeHello hello() const {
+    NodeHello hello = {host_name(), own_executable(), "", {}};
+    const auto ends = split(environment_.get_or("SSH_CONNECTION", ""), ' ');
+    if (ends.size() == 4) hello.connected_address = ends[2];
+    for (const auto& own : launcher::own_addresses())
+      if (!own.address.starts_with("127.")) hello.addresses.push_back(own.address);
+    return hello;
+  }
+
+  void send(std::string_view name, std::string_view body) {
+    if (!write_to_reader(STDOUT_FILENO, format_frame(name, body))) loop_.stop();
+  }
+
+  void take_input() {
+    const auto [bytes, ready] = read_some(STDIN_FILENO);
+    if (!ready) return;
+    if (bytes.empty()) return loop_.stop();
+    input_.feed(bytes);
+    try {
+      while (auto frame = input_.next()) take(std::move(*frame));
+    } catch (const Error& e) {
+      Value error = Value::mapping();
+      error.set("message", e.what());
+      error.set("hint", e.hint());
+      send("error", write_json(error, 0));
+      exit_code_ = static_cast<int>(e.code());
+    }
+  }
+
+  void take(Frame frame) {
+    if (frame.name == "host-key") {
+      host_key_ = Secret(std::move(frame.body));
+    } else if (frame.name == "client-key") {
+      client_key_ = Secret(std::move(frame.body));
+    } else if (frame.name == "serve") {
+      serve(read_serve_request(read_json_document("serve", std::move(frame.body))));
+    } else if (frame.name == "peers") {
+      meet(read_peers_request(read_json_document("peers", std::move(frame.body))));
+    } else if (frame.name == "launch") {
+      launch(read_launch_request(read_json_document("launch", std::move(frame.body))));
+    } else if (frame.name == "signal" && launch_) {
+      launch_->signal_group(static_cast<int>(parse_integer(frame.body).value_or(SIGTERM)));
+    }
+  }
+
+  void enter(const ServeRequest& request) {
+    if (::chdir(request.directory.c_str()) != 0)
+      throw Error(str("the directory ", request.directory, " is not there: ", ::strerror(errno)),
+                  ExitCode::missing_on_host, "run it from a directory that all hosts share, by the same path");
+    const std::string own_path = environment_.get_or("PATH", "/usr/local/bin:/usr/bin:/bin");
+    for (const auto& [name, value] : request.environment)
+      environment_.set(name, name == "PATH" ? str(value, ":", own_path) : value);
+    run_.emplace(environment_);
+  }
+
+  // MPI daemons find the job's ssh as `launch` does; it works where the node has been told of its peers.
+  Environment server_environment() const {
+    Environment environment = environment_;
+    launcher::put_job_ssh_first(environment, own_executable(), run_->path(), run_->path() / "ssh_config");
+    return environment;
+  }
+
+  sshkeys::ServerOptions server_options(const ServeRequest& request, const NodeHello& me) const {
+    sshkeys::ServerOptions options;
+    options.authorized = {sshkeys::parse_public_key(request.client_key, "the job's client key")};
+    options.user = login_name;
+    const bool local =
+        me.connected_address.empty() || me.connected_address.starts_with("127.") || me.connected_address == "::1";
+    if (!local) options.address = me.connected_address;
+    options.port = 0;
+    options.gate.members = request.members;
+    options.gate.agent = me.agent;
+    for (const auto& directory : split(environment_.get_or("PATH", ""), ':'))
+      if (directory.starts_with("/")) options.gate.program_directories.push_back(directory);
+    options.environment = server_environment();
+    return options;
+  }
+
+  // In a process of its own, which ends with this one.
+  void serve(const ServeRequest& request) {
+    const auto key = sshkeys::PrivateKey::parse(host_key_, "the host key");
+    host_key_ = Secret();
+    enter(request);
+    const sshkeys::ServerOptions options = server_options(request, hello());
+    sshkeys::ListeningSocket socket(options.address, options.port);
+    const int port = socket.port();
+    const pid_t self = ::getpid();
+    server_ = ::fork();
+    if (server_ < 0) throw Error::from_errno("fork", errno);
+    if (server_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+      if (::getppid() != self) ::_exit(1);
+      ::close(STDIN_FILENO);
+      ::close(STDOUT_FILENO);
+      int code = 0;
+      try {
+        sshkeys::serve(std::move(socket), key, options);
+      } catch (const Error& e) {
+        write_to_reader(STDERR_FILENO, str("viaduct-agent sshd: ", e.what(), "\n"));
+        code = 1;
+      }
+      ::_exit(code);
+    }
+    send("serving", std::to_string(port));
+  }
+
+  void meet(const PeersRequest& request) {
+    const fs::path& directory = run_->path();
+    key_file_ = memory_file(client_key_);
+    client_key_ = Secret();
+    const std::string key_path = str("/proc/", ::getpid(), "/fd/", key_file_.get());
+    write_file_atomically(directory / "known_hosts", request.known_hosts, 0600);
+    write_file_atomically(
+        directory / "ssh_config",
+        replaced(replaced(request.ssh_config, "/@DIRECTORY@", directory.string()), "/@KEY@", key_path), 0600);
+    send("ready", "");
+  }
+
+  void launch(const LaunchRequest& request) {
+    const fs::path& directory = run_->path();
+    write_file_atomically(directory / "plan.json", write_json(request.plan), 0600);
+    Pipe log = make_pipe();
+    SpawnOptions spawn;
+    spawn.argv = {own_executable().string(),
+                  "launch",
+                  "--plan",
+                  (directory / "plan.json").string(),
+                  "--attempt-dir",
+                  directory.string(),
+                  "--attempt",
+                  std::to_string(request.attempt),
+                  "--cache-dir",
+                  (own_executable().parent_path() / "cache").string(),
+                  "--hosts",
+                  request.hosts,
+                  "--ssh-config",
+                  (directory / "ssh_config").string(),
+                  "--with-parent",
+                  std::to_string(::getpid())};
+    if (request.tree_spawn) spawn.argv.emplace_back("--tree-spawn");
+    spawn.environment = &environment_;
+    spawn.stdout_fd = log.write_end.get();
+    spawn.stderr_fd = log.write_end.get();
+    launch_ = Process::spawn(spawn);
+    log_ = std::move(log.read_end);
+    set_non_blocking(log_.get());
+    events_ = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    ::inotify_add_watch(events_.get(), directory.c_str(), IN_MOVED_TO);
+    loop_.watch(events_.get(), EPOLLIN, [this](std::uint32_t) { look_for_start(); });
+    loop_.watch(log_.get(), EPOLLIN, [this](std::uint32_t) { forward_log(); });
+    loop_.watch(launch_->pidfd(), EPOLLIN, [this](std::uint32_t) { launch_ended(); });
+  }
+
+  void look_for_start() {
+    read_some(events_.get());
+    if (told_started_ || !fs::exists(run_->path() / "started")) return;
+    told_started_ = true;
+    send("started", "");
+  }
+
+  void forward_log() {
+    const auto [bytes, ready] = read_some(log_.get());
+    if (!ready) return;
+    if (!bytes.empty()) return send("log", bytes);
+    loop_.forget(log_.get());
+    log_.reset();
+  }
+
+  void launch_ended() {
+    loop_.forget(launch_->pidfd());
+    while (log_) {  // all that it wrote; nobody else holds the pipe now
+      const auto [bytes, ready] = read_some(log_.get());
+      if (!ready || bytes.empty()) break;
+      send("log", bytes);
+    }
+    look_for_start();
+    const ExitStatus status = launch_->wait();
+    const auto records = list_directory(run_->path() / "exit");
+    if (records.empty()) {
+      Value error = Value::mapping();
+      error.set("message", str("viaduct-agent launch was ended by ", describe(status)));
+      return send("error", write_json(error, 0));
+    }
+    send("exit", read_file(run_->path() / "exit" / records.front()));
+  }
+
+  void end() {
+    if (launch_ && !launch_->poll()) {
+      launch_->signal_group(SIGINT);  // at once: nobody waits for the ranks any more
+      end_descendants(SIGTERM, leftover_grace);
+    }
+    end_descendants(SIGTERM, leftover_grace);
+    run_.reset();
+  }
+
+  Environment environment_;
+  EventLoop loop_;
+  FrameReader input_;
+  Secret host_key_;
+  Secret client_key_;
+  Fd key_file_;
+  pid_t server_ = -1;
+  std::optional<RunDirectory> run_;
+  std::optional<Process> launch_;
+  Fd log_;
+  Fd events_;
+  bool told_started_ = false;
+  int exit_code_ = 0;
+};
+
+}  // namespace
+
+int node(const Environment& environment) { return Node(environment).run(); }
+
+}  // namespace viaduct::hosts
