@@ -102,6 +102,11 @@ const Capabilities& hosts_capabilities() {
   return capabilities;
 }
 
+// Which of viaduct-agent's commands carries a plan out.
+static std::string program_for(const std::string& backend) {
+  return backend == hosts_capabilities().backend ? "reach" : "launch";
+}
+
 // Only an error of ours comes here with the launcher still running.
 LocalBackend::~LocalBackend() {
   if (!launch_ || launch_->poll()) return;
@@ -114,7 +119,7 @@ void LocalBackend::submit(const model::RunPlan& plan, model::JobRecord& record) 
   const Fd log = open_for_append(store_.log_file(record.name, record.attempt), 0600);
   SpawnOptions options;
   const bool elsewhere = plan.backend == hosts_capabilities().backend;
-  options.argv = {agent_.string(), elsewhere ? "reach" : "launch",
+  options.argv = {agent_.string(), program_for(plan.backend),
                   "--plan",        store_.plan_file(record.name).string(),
                   "--attempt-dir", attempt.string(),
                   "--attempt",     std::to_string(record.attempt),
@@ -165,7 +170,7 @@ Observation LocalBackend::observe(const model::JobRecord& record) {
     seen.state = Observation::State::gone;
     if (launch_) {
       end_descendants(SIGKILL, std::chrono::milliseconds(0));  // what the launcher could not end any more
-      seen.why_gone = str("viaduct-agent was ended by ", describe(*launch_->poll()), "; its ranks were killed");
+      seen.why_gone = str("viaduct-agent ", program_for(record.backend), " was ended by ", describe(*launch_->poll()), "; its ranks were killed");
     } else {
       seen.why_gone =
           str("the processes that ran it on ", record.launcher.host.empty() ? "this host" : record.launcher.host,

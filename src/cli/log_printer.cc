@@ -8,8 +8,9 @@ namespace viaduct::cli {
 
 std::string LogPrinter::label(std::int64_t rank, bool colour) const {
   static constexpr std::array<std::string_view, 6> colours = {"36", "33", "32", "35", "34", "31"};
-  const std::string number = std::to_string(rank);
+  std::string number = std::to_string(rank);
   const std::string padding(width_ > number.size() ? width_ - number.size() : 0, ' ');
+  if (static_cast<std::size_t>(rank) < hosts_.size()) number += str(" ", hosts_[static_cast<std::size_t>(rank)]);
   return paint(colour, colours[static_cast<std::size_t>(rank) % colours.size()], str(padding, "[", number, "]")) + " ";
 }
 

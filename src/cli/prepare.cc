@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "bridge/resolve.h"
 #include "launcher/mpirun_search.h"
+#include "model/hostlist.h"
 
 namespace fs = std::filesystem;
 
@@ -143,6 +144,25 @@ model::JobRecord create_job(Context& context, const PreparedJob& prepared) {
   context.store.create(record, prepared.job, prepared.runtime, prepared.plan,
                        launcher::render_hostfile(prepared.hosts, launcher::MpiFamily::open_mpi));
   return record;
+}
+
+static std::vector<launcher::HostSlots> hosts_of_job(const bridge::JobStore& store, const std::string& name) {
+  const auto text = read_file_if_exists(store.hosts_file(name));
+  if (!text) return {};
+  Diagnostics ignored;  // it was written by create_job
+  return launcher::parse_hostfile(std::make_shared<const Source>(Source{"hosts", *text}), 1, ignored);
+}
+
+std::vector<std::string> hosts_of_ranks(const bridge::JobStore& store, const std::string& name) {
+  std::vector<std::string> hosts;
+  for (const auto& [host, slots] : hosts_of_job(store, name)) hosts.insert(hosts.end(), static_cast<std::size_t>(slots), host);
+  return hosts;
+}
+
+std::string hosts_text(const bridge::JobStore& store, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& host : hosts_of_job(store, name)) names.push_back(host.host);
+  return abbreviated(model::compress_hostlist(names), 200);
 }
 
 }  // namespace viaduct::cli

@@ -61,7 +61,8 @@ int run(Context& context, const RunArgs& args) {
   options.labels = !args.no_labels;
   options.quiet = args.quiet;
   options.launcher_lines = !args.quiet || prepared.plan.launch == model::LaunchStyle::own_launcher;
-  RunView view(context.terminal, context.store, context.clock, prepared.plan, options);
+  RunView view(context.terminal, context.store, context.clock, prepared.plan,
+               hosts_of_ranks(context.store, created.name), options);
   const auto backend = context.local_backend();
   const model::JobRecord ended = bridge::supervise(created.name, context.store, *backend, context.clock, view);
   bridge::restore_supervisor_signals();  // the run is over; a stalled reader may only hold up what is left to show

@@ -19,16 +19,16 @@ std::string duration_of(const model::JobRecord& record, Timestamp now) {
 }
 
 RunView::RunView(Terminal& terminal, const bridge::JobStore& store, const Clock& clock, const model::RunPlan& plan,
-                 Options options)
+                 std::vector<std::string> hosts, Options options)
     : terminal_(terminal),
       store_(store),
       clock_(clock),
       grace_seconds_(plan.grace_seconds),
       options_(options),
-      printer_(terminal, plan.ranks(), options.labels, std::nullopt),
+      printer_(terminal, plan.ranks(), std::move(hosts), options.labels, std::nullopt),
       follower_([this](const launcher::LogLine& line) {
         using Source = launcher::LogLine::Source;
-        if (line.source == Source::viaduct) return;  // the progress says it
+        if (line.source == Source::viaduct && !line.is_error) return;  // the progress says it
         if (line.source == Source::launcher && !options_.launcher_lines) return;
         printer_.print(line);
       }),

@@ -22,8 +22,9 @@ class RunView : public bridge::Watcher {
     bool quiet = false;
     bool launcher_lines = true;  // what mpirun says by itself
   };
+  // `hosts`: of each rank (cli/log_printer.h).
   RunView(Terminal& terminal, const bridge::JobStore& store, const Clock& clock, const model::RunPlan& plan,
-          Options options);
+          std::vector<std::string> hosts, Options options);
   ~RunView() override;
 
   void on_record(const model::JobRecord& record) override;

@@ -11,6 +11,7 @@
 #include "cli/detached.h"
 #include "cli/log_follower.h"
 #include "cli/log_printer.h"
+#include "cli/prepare.h"
 #include "cli/run_view.h"
 
 // The commands that look at jobs: list, status, logs, wait.
@@ -113,6 +114,7 @@ std::string status_text(Context& context, const model::JobRecord& record) {
   row("runtime", record.runtime);
   row("backend", record.backend);
   row("ranks", str(record.ranks, " on ", count_of(record.nodes, "node")));
+  row("hosts", hosts_text(context.store, record.name));
   row("attempt",
       record.attempt > 0
           ? str(record.attempt, record.restarts > 0 ? str(", after ", count_of(record.restarts, "restart")) : "")
@@ -164,7 +166,7 @@ int logs(Context& context, const LogsArgs& args) {
         str("there is no attempt ", *args.attempt, ": ", record.name, " has had ", count_of(record.attempt, "attempt")),
         ExitCode::bad_input);
   int attempt = args.attempt.value_or(record.attempt);
-  LogPrinter printer(context.terminal, record.ranks, !args.no_labels && !args.rank, args.rank);
+  LogPrinter printer(context.terminal, record.ranks, hosts_of_ranks(context.store, record.name), !args.no_labels && !args.rank, args.rank);
   LogFollower follower([&](const launcher::LogLine& line) { printer.print(line); });
   if (attempt > 0) follower.open(context.store.log_file(record.name, attempt));
   follower.read_new();

@@ -150,7 +150,8 @@ class Node {
   // MPI daemons find the job's ssh as `launch` does; it works where the node has been told of its peers.
   Environment server_environment() const {
     Environment environment = environment_;
-    launcher::put_job_ssh_first(environment, own_executable(), run_->path(), run_->path() / "ssh_config");
+    launcher::place_job_ssh(run_->path(), own_executable());
+    launcher::put_job_ssh_first(environment, run_->path(), run_->path() / "ssh_config");
     return environment;
   }
 

@@ -164,7 +164,7 @@ class Reach : public LinkOwner {
 
   static void remark(std::string_view text) {
     std::string line;
-    launcher::append_log_line(line, {launcher::LogLine::Source::viaduct, 0, false, text});
+    launcher::append_log_line(line, {launcher::LogLine::Source::viaduct, 0, true, text});
     write_to_reader(STDOUT_FILENO, line);
   }
 

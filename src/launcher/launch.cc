@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "launcher/job_ssh.h"
 #include "launcher/output_log.h"
 #include "launcher/rank_streams.h"
 #include "launcher/remote_hosts.h"
@@ -58,6 +59,7 @@ class Launch {
 
   model::ExitRecord run() {
     write_file_atomically(prepared_.hostfile, prepared_.hostfile_text, 0644);
+    if (!prepared_.only_this_host) place_job_ssh(options_.attempt_directory, prepared_.agent);
     if (!reach_hosts()) {
       conclude_without_run();
       return record_;
@@ -95,7 +97,7 @@ class Launch {
       next_report = steady_clock::now() + report_interval;
       const std::string report = str(remote_->ready_count(), "/", remote_->size(), " other hosts ready, waiting for ",
                                      remote_->describe_waiting());
-      if (report != reported) log_.remark(report);
+      if (report != reported) log_.remark(report, true);
       reported = report;
     }
     finish_command(prepared_, remote_->ready());

@@ -14,6 +14,7 @@ namespace viaduct::launcher {
 //   [-] text      the MPI launcher itself, or a command that is its own launcher
 //   [-]! text     the same, standard error
 //   [=] text      a remark of Viaduct
+//   [=]! text     the same, for whoever watches the run: what it waits for
 //
 // A line that does not look like this (from a program that writes to the log by itself) reads as [-].
 struct LogLine {

@@ -52,8 +52,8 @@ void OutputLog::take(RemoteHosts& hosts) {
   flush();
 }
 
-void OutputLog::remark(std::string_view text) {
-  append_log_line(pending_, {LogLine::Source::viaduct, 0, false, text});
+void OutputLog::remark(std::string_view text, bool for_watchers) {
+  append_log_line(pending_, {LogLine::Source::viaduct, 0, for_watchers, text});
   flush();
 }
 

@@ -25,7 +25,7 @@ class OutputLog {
   void take(RankStreams& streams);                   // what has come from the ranks of this host
   void finish(RankStreams& streams);
   void take(RemoteHosts& hosts);  // and from those of the others
-  void remark(std::string_view text);
+  void remark(std::string_view text, bool for_watchers = false);
 
   // A log that can't be written (a full disk) must not end the training: lines are lost, and that is told later.
   void flush();

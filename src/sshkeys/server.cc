@@ -38,10 +38,12 @@ using std::chrono::milliseconds;
 // each; and the command has three pipes and a process.
 constexpr int clients_of_a_session = 2;
 constexpr int descriptors_of_a_session = 4 * clients_of_a_session + 4;
-constexpr int own_descriptors = 32;                // of the server itself
-constexpr milliseconds grace(2'000);               // between TERM and KILL
-constexpr milliseconds pause_without_memory(100);  // or without descriptors, until the next client is let in
-constexpr int most_log_lines = 200;                // of clients that have not logged in, in log_window
+constexpr int own_descriptors = 32;      // of the server itself
+constexpr milliseconds grace(2'000);     // between TERM and KILL
+constexpr milliseconds pause(50);        // without room, until the next client is let in
+constexpr milliseconds patience(3'000);  // with a client that has not logged in, where others wait
+constexpr milliseconds patience_with_silence(250);
+constexpr int most_log_lines = 200;  // of clients that have not logged in, in log_window
 constexpr milliseconds log_window(10'000);
 
 std::string address_and_port(const sockaddr_storage& address, socklen_t size) {
@@ -166,13 +168,11 @@ class Server : public ConnectionOwner {
   bool is_full() const { return count(std::not_fn(is_stranger)) >= clients_of_a_session * most_sessions_; }
 
   void accept_one() {
+    if (!make_room()) return pause_listening();
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     Fd socket(::accept4(socket_.fd(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!socket && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-      listen(false);
-      loop_.after(pause_without_memory, [this] { changed(); });
-    }
+    if (!socket && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) pause_listening();
     if (!socket) return;
     set_up_tcp(socket.get());
     sockaddr_storage own{};
@@ -185,17 +185,27 @@ class Server : public ConnectionOwner {
     } catch (const Error& e) {
       if (may_log()) say(str(ends, ": ", e.what()));
     }
-    if (count(is_stranger) > clients_of_a_session * most_sessions_) dismiss_a_stranger();
   }
 
-  // The oldest of those that have said nothing yet, or else the oldest.
-  void dismiss_a_stranger() {
+  // For one more that has not logged in, by hanging up on one that takes its time: best the oldest that says nothing.
+  bool make_room() {
+    if (count(is_stranger) < clients_of_a_session * most_sessions_) return true;
     ServerConnection* chosen = nullptr;
-    for (const auto& connection : connections_)
-      if (!connection->has_ended() && is_stranger(*connection) &&
-          (!chosen || (connection->is_silent() && !chosen->is_silent())))
+    for (const auto& connection : connections_) {
+      if (connection->has_ended() || !is_stranger(*connection)) continue;
+      const bool silent = connection->is_silent();
+      if (connection->age() >= (silent ? patience_with_silence : patience) && (!chosen || silent))
         chosen = connection.get();
-    chosen->close("too many clients that have not logged in");
+      if (chosen && silent) break;
+    }
+    if (chosen) chosen->close("too many clients that have not logged in");
+    return chosen != nullptr;
+  }
+
+  // The others wait in the kernel's queue.
+  void pause_listening() {
+    listen(false);
+    loop_.after(pause, [this] { changed(); });
   }
 
   // After the handlers have returned: so a connection is never deleted while it is at work.

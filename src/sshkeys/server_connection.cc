@@ -18,6 +18,9 @@
 #include "sshkeys/gated_run.h"
 
 namespace viaduct::sshkeys {
+
+using std::chrono::milliseconds;
+
 namespace {
 
 constexpr int most_failed_logins = 6;
@@ -135,6 +138,10 @@ void ServerConnection::close(const std::string& why) {
 
 bool ServerConnection::is_silent() const { return ::ssh_get_clientbanner(session_) == nullptr; }
 
+milliseconds ServerConnection::age() const {
+  return std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - since_);
+}
+
 bool ServerConnection::take_end_of_relay() {
   const bool over = runs_relay_ && (ended_ || stage_ == Stage::closing);
   if (over) runs_relay_ = false;
@@ -152,7 +159,7 @@ void ServerConnection::enter(Stage stage) {
   owner_.changed();
 }
 
-void ServerConnection::set_limit(std::chrono::milliseconds limit, const std::string& why) {
+void ServerConnection::set_limit(milliseconds limit, const std::string& why) {
   loop_.cancel(limit_);
   limit_ = loop_.after(limit, [this, why] { close(why); });
 }
@@ -361,7 +368,6 @@ bool ServerConnection::can_send() const {
 }
 
 bool ServerConnection::send(Output& output) {
-  if (output.unsent.empty()) return true;
   const auto write = output.is_error ? ::ssh_channel_write_stderr : ::ssh_channel_write;
   const int sent = write(channel_, output.unsent.data(), static_cast<std::uint32_t>(output.unsent.size()));
   if (sent > 0) output.unsent.erase(0, static_cast<std::size_t>(sent));
@@ -370,12 +376,15 @@ bool ServerConnection::send(Output& output) {
 
 void ServerConnection::pump_output(Output& output) {
   std::array<char, chunk> buffer;
-  for (int i = 0; i < chunks_in_a_row && can_send() && send(output) && output.pipe; ++i) {
-    const ssize_t got =
-        ::read(output.pipe.get(), buffer.data(), std::min<std::size_t>(chunk, ::ssh_channel_window_size(channel_)));
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (got <= 0) return drop_pipe(output.pipe);
-    output.unsent.assign(buffer.data(), static_cast<std::size_t>(got));
+  for (int i = 0; i < chunks_in_a_row && !output.is_over() && can_send(); ++i) {
+    if (output.unsent.empty()) {
+      const std::size_t fits = std::min<std::size_t>(chunk, ::ssh_channel_window_size(channel_));
+      const ssize_t got = ::read(output.pipe.get(), buffer.data(), fits);
+      if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+      if (got <= 0) return drop_pipe(output.pipe);
+      output.unsent.assign(buffer.data(), static_cast<std::size_t>(got));
+    }
+    if (!send(output)) return;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <libssh/libssh.h>
 #include <libssh/server.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -42,6 +43,7 @@ class ServerConnection {
   Stage stage() const { return stage_; }
   const std::string& peer() const { return peer_; }  // the client's end, "10.0.0.2:4242"
   bool is_silent() const;                            // nothing of SSH has come from it yet
+  std::chrono::milliseconds age() const;             // since it was accepted
   bool has_ended() const { return ended_; }          // may be deleted
   bool take_end_of_relay();                          // true once, when its command was the job's relay and is over
   pid_t command_pid() const { return command_ ? command_->pid() : -1; }
@@ -91,6 +93,7 @@ class ServerConnection {
   EventLoop& loop_;
   ConnectionOwner& owner_;
   EventLoop::Timer limit_ = 0;
+  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
 
   Stage stage_ = Stage::login;
   bool asked_ = false;           // for its command

@@ -91,7 +91,7 @@ class DryRun(support.Case):
         return self.end(process, code=code)
 
     def test_open_mpi(self):
-        shown = self.dry(self.plan(nodes=3), "--host", "node[1-3]:2").out
+        shown = self.dry(self.plan(nodes=3), "--hosts", "node[1-3]:2", "--ssh-config", "ssh_config").out
         self.assertIn("ranks:    6 on 3 hosts\n", shown)
         self.assertIn("          node1 slots=2\n          node2 slots=2\n          node3 slots=2\n", shown)
         self.assertIn("COLOUR='red; green'\n", shown)
@@ -99,14 +99,15 @@ class DryRun(support.Case):
         self.assertRegex(command, r"mpirun .*-np 6 .*-x COLOUR .*viaduct-agent exec .*--slots '2\(x3\)' --rendezvous node1:\d+:\d+ ")
         self.assertIn(r"-- /bin/echo '\:' 'a b'", command)
         self.assertNotIn("isolated", command)
+        self.assertIn("--mca plm_rsh_agent ssh --mca plm_rsh_no_tree_spawn 1 --mca plm_rsh_num_concurrent 128", command)
         self.assertFalse((self.dir / "attempt").exists(), "a dry run must write nothing")
 
     def test_mpich(self):
-        shown = self.dry(self.plan("mpich"), "--host", "node1:2", "--host", "node2:2").out
+        shown = self.dry(self.plan("mpich"), "--hosts", "node1:2,node2:2", "--ssh-config", "ssh_config").out
         self.assertIn("(MPICH ", shown)
         self.assertIn("          node1:2\n          node2:2\n", shown)
         self.assertRegex(shown, r"mpi\S+ -f \S+ -np 4 -genvall .*-bind-to none .*viaduct-agent exec .*--watch")
-        self.assertNotIn("-launcher fork", shown)
+        self.assertIn("-launcher ssh -launcher-exec ssh", shown)
 
     def test_this_host(self):
         shown = self.dry(self.plan(), "--this-host").out
@@ -115,12 +116,13 @@ class DryRun(support.Case):
         self.assertIn("-launcher fork", self.dry(self.plan("mpich"), "--this-host").out)
 
     def test_too_many_ranks(self):
-        ended = self.dry(self.plan(nodes=4), "--host", "node[1-3]:2", code=2)
+        ended = self.dry(self.plan(nodes=4), "--hosts", "node[1-3]:2", "--ssh-config", "ssh_config", code=2)
         self.assertIn("too many ranks for the slots: the plan has 8 ranks, the 3 hosts offer 6 slots", ended.err)
 
     def test_bad_options(self):
         plan = self.plan()
-        for options in ([], ["--host", "node1:0"], ["--host", "node1:x"], ["--host", "node[3-1]:2"], ["--host", "n", "--this-host"]):
+        for options in ([], ["--hosts", "node1:0"], ["--hosts", "node1:x"], ["--hosts", "node[3-1]:2"], ["--hosts", "n", "--this-host"],
+                        ["--hosts", "node1,node1"], ["--hosts", "node[1-2]:2"]):
             with self.subTest(options):
                 self.dry(plan, *options, code=2)
         self.dry(self.dir / "no-such-plan.json", "--this-host", code=3)

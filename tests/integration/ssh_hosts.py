@@ -121,7 +121,10 @@ class Case(support.Case):
     def ssh(self, *words, input=None, code=0, **options):
         """Runs a client to its end, which must have this exit code (None: any)."""
         stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
-        return self.end(self.client(*words, **{"stdin": stdin, **options}), input, code)
+        ended = self.end(self.client(*words, **{"stdin": stdin, **options}), input)
+        if code is not None:
+            self.assertEqual(ended.code, code, ended.err)
+        return ended
 
     # What is left
 
