@@ -2,12 +2,10 @@
 
 #include <fcntl.h>
 #include <libssh/libssh.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 
 #include "base/error.h"
@@ -20,11 +18,11 @@ namespace {
 constexpr const char* key_type = "ssh-ed25519";
 constexpr std::size_t longest_file = 16 * 1024;  // bytes; an Ed25519 key takes about 400
 
-// The beginning of every OpenSSH private key: "openssh-key-v1", a zero, and the cipher's name with its length in four
-// bytes (PROTOCOL.key of OpenSSH). The cipher "none" means: no passphrase.
-constexpr std::string_view private_marker = "-----BEGIN OPENSSH PRIVATE KEY-----";
-constexpr std::string_view private_magic = "b3BlbnNzaC1rZXktdjEAAAAA";
-constexpr std::string_view private_unencrypted = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU";
+// PROTOCOL.key of OpenSSH.
+constexpr std::string_view private_begin = "-----BEGIN OPENSSH PRIVATE KEY-----";
+constexpr std::string_view private_end = "-----END OPENSSH PRIVATE KEY-----";
+constexpr std::string_view private_magic("openssh-key-v1\0", 15);
+constexpr std::size_t half_size = 32;  // bytes of either half of an Ed25519 key
 
 struct FreeString {
   void operator()(char* text) const { ::ssh_string_free_char(text); }
@@ -72,51 +70,96 @@ std::string take_word(std::string_view& rest) {
   throw Error(str(where, ": ", reason), ExitCode::bad_input, hint);
 }
 
-void check_private_form(std::string_view text, const std::string& where) {
-  if (!text.starts_with(private_marker)) {
+// The bytes between the two lines that mark a private key.
+Secret decode_private(std::string_view text, const std::string& where) {
+  if (!text.starts_with(private_begin)) {
     const bool other_form = contains(text, "PRIVATE KEY-----");
     fail(where, other_form ? "a private key, but not in OpenSSH's form" : "not a private key",
-         str("it should begin with ", private_marker));
+         str("it should begin with ", private_begin));
   }
-  const std::string_view body = trim(text.substr(private_marker.size()));
-  if (body.starts_with(private_magic) && !body.starts_with(private_unencrypted))
+  text.remove_prefix(private_begin.size());
+  std::string digits;
+  digits.reserve(text.size());  // or copies would be left behind
+  for (const char c : text.substr(0, text.find(private_end)))
+    if (c != '\n' && c != '\r') digits += c;
+  const Secret base64(std::move(digits));
+  std::string bytes(base64.view().size(), '\0');
+  const int size =
+      ::EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                        reinterpret_cast<const unsigned char*>(base64.c_str()), static_cast<int>(base64.view().size()));
+  bytes.resize(static_cast<std::size_t>(std::max(size, 0)));
+  Secret decoded(std::move(bytes));
+  if (!contains(text, private_end) || size < 0) fail(where, "a damaged private key");
+  return decoded;
+}
+
+// Takes apart the fields of a private key.
+class Fields {
+ public:
+  Fields(std::string_view bytes, const std::string& where) : rest_(bytes), where_(where) {}
+
+  [[noreturn]] void fail_damaged() const { fail(where_, "a damaged private key"); }
+  void require(bool right) const {
+    if (!right) fail_damaged();
+  }
+  std::string_view bytes(std::size_t size) {
+    require(size <= rest_.size());
+    const std::string_view taken = rest_.substr(0, size);
+    rest_.remove_prefix(size);
+    return taken;
+  }
+  std::string_view string() {
+    std::size_t size = 0;
+    for (const char c : bytes(4)) size = size << 8U | static_cast<unsigned char>(c);
+    return bytes(size);
+  }
+  Fields fields() { return {string(), where_}; }
+  std::string_view rest() const { return rest_; }
+
+ private:
+  std::string_view rest_;
+  const std::string& where_;
+};
+
+// The public half that follows from a private one.
+std::string derive(std::string_view private_half) {
+  std::string half(half_size, '\0');
+  std::size_t size = half.size();
+  EVP_PKEY* const pair = ::EVP_PKEY_new_raw_private_key(
+      EVP_PKEY_ED25519, nullptr, reinterpret_cast<const unsigned char*>(private_half.data()), private_half.size());
+  const bool derived =
+      pair != nullptr && ::EVP_PKEY_get_raw_public_key(pair, reinterpret_cast<unsigned char*>(half.data()), &size) == 1;
+  ::EVP_PKEY_free(pair);
+  return derived ? half : "";
+}
+
+// Checks every field, which libssh does not, so that what passes is a whole Ed25519 key without a passphrase.
+void check_private(const Secret& decoded, const std::string& where) {
+  Fields key(decoded.view(), where);
+  key.require(key.bytes(private_magic.size()) == private_magic);
+  const bool encrypted = key.string() != "none";
+  if (encrypted)
     fail(where, "a private key with a passphrase, which can't be asked for here",
          "`ssh-keygen -p -N '' -f FILE` takes the passphrase off");
-}
-
-using Bytes = std::array<unsigned char, 51>;  // as many as a public key has in RFC 8709's form
-
-// Decodes `text`, which has no more than Bytes hold; false when it is no base64 of `size` bytes.
-bool decode(std::string_view text, Bytes& bytes, int size) {
-  const auto* const characters = reinterpret_cast<const unsigned char*>(text.data());
-  return ::EVP_DecodeBlock(bytes.data(), characters, static_cast<int>(text.size())) == size;
-}
-
-// Where the private half stands in what libssh writes, an Ed25519 key without passphrase and comment.
-constexpr std::size_t window_at = 212;   // base64 digits before it
-constexpr std::size_t window_size = 48;  // base64 digits, 36 bytes: two others, the 32 of the private half, two others
-
-// Whether the public half follows from the private one; libssh does not look.
-bool halves_match(const PrivateKey& key) {
-  constexpr std::size_t half = 32;  // bytes
-  const Secret text = key.openssh();
-  std::string digits;
-  digits.reserve(window_size);
-  std::size_t at = 0;
-  for (const char c : text.view().substr(private_marker.size()))
-    if (c != '\n' && at++ >= window_at && digits.size() < window_size) digits += c;
-  const Secret window(std::move(digits));
-  Bytes secret{};
-  Bytes derived{};
-  Bytes stated{};
-  std::size_t size = half;
-  bool match = decode(window.view(), secret, 36);
-  EVP_PKEY* const pair = ::EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, secret.data() + 2, half);
-  match = match && ::EVP_PKEY_get_raw_public_key(pair, derived.data(), &size) == 1;
-  match = match && decode(key.public_key().base64, stated, static_cast<int>(stated.size()));
-  ::EVP_PKEY_free(pair);
-  ::OPENSSL_cleanse(secret.data(), secret.size());
-  return match && std::equal(stated.end() - half, stated.end(), derived.begin());
+  key.require(key.string() == "none" && key.string().empty());   // how a passphrase makes a key
+  key.require(key.bytes(4) == std::string_view("\0\0\0\1", 4));  // one key
+  Fields open = key.fields();
+  const std::string type(open.string());
+  if (type != key_type)
+    fail(where, str("a key of type ", printable(abbreviated(type, 64)), ", where only Ed25519 keys are taken"),
+         "`viaduct keys create` makes one");
+  const std::string_view half = open.string();
+  key.require(half.size() == half_size && open.rest().empty());
+  Fields hidden = key.fields();
+  key.require(key.rest().size() <= 2);  // base64 is padded
+  const std::string_view check = hidden.bytes(4);
+  key.require(check == hidden.bytes(4));  // they differ where a passphrase was wrong
+  key.require(hidden.string() == key_type && hidden.string() == half);
+  const std::string_view both = hidden.string();
+  key.require(both.size() == 2 * half_size && both.substr(half_size) == half);
+  key.require(derive(both.substr(0, half_size)) == half);
+  hidden.string();  // the comment
+  for (char expected = 1; const char c : hidden.rest()) key.require(c == expected++);
 }
 
 Secret read_secret(const std::filesystem::path& file) {
@@ -181,16 +224,11 @@ PrivateKey PrivateKey::generate() {
 }
 
 PrivateKey PrivateKey::parse(const Secret& text, const std::string& where) {
-  check_private_form(text.view(), where);
+  check_private(decode_private(text.view(), where), where);
   ssh_key key = nullptr;
   if (::ssh_pki_import_privkey_base64(text.c_str(), nullptr, nullptr, nullptr, &key) != SSH_OK)
     fail(where, "a damaged private key");
-  PrivateKey parsed(key);
-  if (::ssh_key_type(key) != SSH_KEYTYPE_ED25519)
-    fail(where, str("a key of type ", ::ssh_key_type_to_char(::ssh_key_type(key)), ", where only Ed25519 is taken"),
-         "`viaduct keys create` makes one");
-  if (!halves_match(parsed)) fail(where, "a damaged private key");
-  return parsed;
+  return PrivateKey(key);
 }
 
 PrivateKey PrivateKey::read(const std::filesystem::path& file) { return parse(read_secret(file), file.string()); }

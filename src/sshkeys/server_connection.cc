@@ -259,10 +259,10 @@ void ServerConnection::on_socket() {
   }
   const int status = ::ssh_event_dopoll(event_, 0);
   if (status == SSH_ERROR || !::ssh_is_connected(session_) || (::ssh_get_status(session_) & SSH_CLOSED_ERROR) != 0) {
-    const std::string reason = ::ssh_get_error(session_);
+    const std::string reason = printable(abbreviated(::ssh_get_error(session_), 120));
     const bool was_probe = is_silent() && reason.starts_with("Socket error");  // a mere look whether the port is open
-    const bool told = stage_ == Stage::login && !was_probe && !reason.empty();
-    return close(told ? str("gone before it logged in: ", printable(abbreviated(reason, 120))) : "");
+    const bool told = stage_ == Stage::login && !was_probe;
+    return close(told ? str("gone before it logged in: ", reason.empty() ? "it does not speak SSH" : reason) : "");
   }
   if (failed_logins_ >= most_failed_logins) return close("too many failed logins");
   if (asked_ && stage_ == Stage::idle) {

@@ -64,6 +64,7 @@ class Case(support.Case):
         cls.bin.mkdir()
         for program in (support.VIADUCT, support.AGENT):
             shutil.copy(program, cls.bin)
+        shutil.copytree(support.SOURCE / "runtimes", cls.base / "runtimes")
         cls.agent = str(cls.bin / "viaduct-agent")
         cls.program = str(cls.bin / "viaduct")
         cls.mpis = find_mpis(cls.bin)
@@ -84,6 +85,7 @@ class Case(support.Case):
             tempfile.tempdir = before
         os.chmod(self.dir, 0o777)
         del self.env["TMPDIR"]  # hosts have their own
+        self.env["VIADUCT_RUNTIMES"] = str(self.base / "runtimes")
         self.nodes = self.hosts.names[:4]
 
     def needs_mpi(self, name):
@@ -97,6 +99,15 @@ class Case(support.Case):
         """Starts a program there, in this test's directory."""
         words = [*LAB, f"HOME={self.hosts.dir}/home/lab", *words] if user == "lab" else words
         return self.hosts.start(node, *words, env={**self.env, **(env or {})}, **{"cwd": self.dir, **options})
+
+    def wait_for_ranks(self, run, ranks):
+        """Each has made its file up.RANK; these are removed."""
+        files = [self.dir / f"up.{rank}" for rank in range(ranks)]
+        wait_until(f"{ranks} ranks are up", lambda: run.poll() is not None or all(file.exists() for file in files))
+        if run.poll() is not None:
+            self.fail(f"it has ended: {self.end(run)}")
+        for file in files:
+            file.unlink()
 
     # What there is on hosts
 

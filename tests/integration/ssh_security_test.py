@@ -13,7 +13,7 @@ import time
 
 import ssh_hosts
 import support
-from ssh_hosts import AGENT, USER, needs, needs_root
+from ssh_hosts import AGENT, needs
 from support import wait_until
 
 HONEST = "orted -mca ess env"
@@ -104,18 +104,15 @@ class Login(Attacked):
     def test_another_user_is_refused(self):
         self.refused("-l", "root", "node1", HONEST, reason="login refused: user root")
         self.refused("-l", "root", "node1", HONEST, reason="login refused: user root", program="viaduct")
-        self.refused("-l", "x\x1b[2Jy", "node1", HONEST, reason="login refused: user x\\x1b[2Jy", program="viaduct")
+        self.refused("-l", "x\x1b[2Jy", "node1", HONEST, reason="login refused: user x\\x1b[2Jy")
 
     def test_old_algorithms_are_refused(self):
-        for option in ("KexAlgorithms=diffie-hellman-group1-sha1", "KexAlgorithms=diffie-hellman-group14-sha1",
-                       "Ciphers=aes128-cbc", "Ciphers=3des-cbc", "Ciphers=aes128-ctr", "HostKeyAlgorithms=ssh-rsa",
-                       "HostKeyAlgorithms=rsa-sha2-512", "HostKeyAlgorithms=ecdsa-sha2-nistp256"):
-            ended = self.ssh("-o", option, "node1", HONEST, program="openssh", code=255)
-            self.assertIn("no matching", ended.err, option)
-        ended = self.ssh("-o", "Ciphers=aes128-cbc", "-o", "MACs=hmac-md5", "node1", HONEST, program="openssh", code=255)
-        self.assertIn("no matching", ended.err)
-        self.wait_for_log(self.server, "no match for method")
-
+        options = ("KexAlgorithms=diffie-hellman-group1-sha1", "KexAlgorithms=diffie-hellman-group14-sha1",
+                   "Ciphers=aes128-cbc", "Ciphers=3des-cbc", "Ciphers=aes128-ctr", "HostKeyAlgorithms=ssh-rsa",
+                   "HostKeyAlgorithms=rsa-sha2-512", "HostKeyAlgorithms=ecdsa-sha2-nistp256")
+        for option in options:
+            self.ssh("-o", option, "-o", "MACs=hmac-md5", "node1", HONEST, program="openssh", code=255)
+        wait_until("all are logged", lambda: self.server.log().count("no match for method") == len(options))
 
 class Requests(Attacked):
     """By one who may log in."""
@@ -126,10 +123,10 @@ class Requests(Attacked):
                     f"{HONEST} | touch {file}", f"{HONEST} & touch {file}", f"{HONEST} > {file}",
                     f'orted -mca x "$(touch {file})"', f'orted -mca x "`touch {file}`"', f"orted -mca x $(touch {file})",
                     f"orted -mca x 1\ntouch {file}", f"PATH=/tmp:$PATH ; {HONEST}", f"LD_PRELOAD={file} ; {HONEST}",
-                    f"BASH_ENV={file} ; export BASH_ENV ; {HONEST}", f"../orted -mca x y", f"{self.dir}/orted -mca x y",
+                    f"BASH_ENV={file} ; export BASH_ENV ; {HONEST}", "../orted -mca x y", f"{self.dir}/orted -mca x y",
                     f'orted -mca orte_launch_agent "touch {file}"', f'orted -mca plm_rsh_agent "touch {file}"',
                     "orted -mca mca_base_component_path /tmp", f"orted --prefix {self.dir}", "eval id", "exec sh",
-                    f"{AGENT} launch --help", f"{AGENT} sshd", f"{AGENT}", "orted " + "x" * 200_000, "orted \x1b]0;x\x07",
+                    f"{AGENT} launch --help", f"{AGENT} sshd", f"{AGENT}", "orted " + "x" * 120_000, "orted \x1b]0;x\x07",
                     "scp -t /tmp", "rsync --server", "internal-sftp"]
         for command in commands:
             ended = self.ssh("node1", command, program="openssh", code=126)
@@ -137,7 +134,7 @@ class Requests(Attacked):
             self.assertEqual(ended.out, "")
         log = self.server.log()
         self.assertEqual(log.count("command refused: "), len(commands))
-        self.assertTrue(log.isprintable() or all(line.isprintable() for line in log.splitlines()))
+        self.assertTrue(all(line.isprintable() for line in log.split("\n")))
 
     def test_there_is_no_shell_and_no_subsystem(self):
         self.refused("node1", reason="refused: a shell")
@@ -151,10 +148,8 @@ class Requests(Attacked):
             self.assertNotEqual(self.end(self.start(*words[1:], program=words[0])).code, 0)
 
     def test_there_is_no_terminal(self):
-        self.program("orted", "test -t 0 || echo none")
-        ended = self.ssh("-tt", "node1", HONEST, program="openssh")
-        self.assertEqual(ended.out, "none\n")
-        self.wait_for_log(self.server, "refused: a terminal")
+        ended = self.refused("-tt", "node1", HONEST, reason="refused: a terminal")
+        self.assertIn("PTY allocation request failed", ended.err)
 
     def test_nothing_is_forwarded(self):
         self.program("orted", "cat > /dev/null; env | grep -E 'DISPLAY|SSH_AUTH_SOCK' || echo none")
@@ -185,7 +180,7 @@ class Requests(Attacked):
                     self.assertEqual(tunnel.recv(2), b"\5\0")
                     tunnel.sendall(b"\5\1\0\1\x7f\0\0\1" + inner.to_bytes(2, "big"))
                 with contextlib.suppress(ConnectionResetError):
-                    self.assertEqual(tunnel.recv(100)[1:2], b"" if not first else b"")
+                    self.assertEqual(tunnel.recv(100), b"")
             self.end(client, "", code=0)
         target.setblocking(False)
         self.assertRaises(BlockingIOError, target.accept)
@@ -197,8 +192,8 @@ class Requests(Attacked):
         first = self.client("-M", "-S", self.dir / "control", "node1", HONEST, program="openssh", stdin=subprocess.PIPE)
         self.assertEqual(first.stdout.readline(), "up\n")
         second = self.ssh("-S", self.dir / "control", "-o", "ControlMaster=no", "node1", HONEST, program="openssh",
-                          code=255)
-        self.assertEqual(second.out, "")
+                          code=None)  # it goes on with a connection of its own
+        self.assertIn("Session open refused by peer", second.err)
         self.wait_for_log(self.server, "refused: a second channel")
         self.end(first, "", code=0)
 
@@ -239,7 +234,7 @@ class Strangers(Attacked):
         connection.settimeout(0.05)
         began = time.monotonic()
         with contextlib.suppress(ConnectionError):
-            for byte in BANNER + bytes(100_000):
+            for byte in BANNER + b"\0\0\4\0\6" + bytes(1000):
                 connection.sendall(bytes([byte]))
                 try:
                     if not connection.recv(4096):
@@ -302,17 +297,18 @@ class Clients(Attacked):
 
     def test_a_command_that_stops_reading(self):
         """What the client sends is not gathered in the server."""
-        self.program("orted", "echo $$; kill -STOP $$; exec cat > /dev/null")
+        self.program("prted", "echo $$; kill -STOP $$; exec cat > /dev/null")
         with open(self.write("zeros", "x" * (40 << 20)), "rb") as stdin:
-            client = self.client("node1", HONEST, stdin=stdin)
+            client = self.client("node1", "prted", stdin=stdin)
         command = int(client.stdout.readline())
-        position = lambda: int(pathlib.Path(f"/proc/{client.pid}/fdinfo/0").read_text().split()[1])
-        last = -1
-        while position() != last or last <= 0:
-            last = position()
-            self.assertEqual(self.ssh("node1", f"{HONEST} -mca a b", code=None).err, "")
+        last, now = 0, -1
+        while now != last:  # while honest users are served
+            last, now = now, int(pathlib.Path(f"/proc/{client.pid}/fdinfo/0").read_text().split()[1])
+            for _ in range(5):
+                self.be_honest()
         if ssh_hosts.IS_STATIC:
             self.assertLess(self.server.memory() - self.before, 8 << 10)
+        self.assertGreater(last, 0)
         self.assertLess(last, 8 << 20)
         os.kill(command, signal.SIGCONT)
         self.end(client, code=0)
@@ -322,8 +318,9 @@ class Secrets(Attacked):
     def test_no_private_key_is_anywhere_but_in_its_file(self):
         self.program("orted", "echo up; exec cat")
         private = [self.keys / "launcher/id_ed25519", *self.keys.glob("nodes/*/ssh_host_ed25519_key")]
-        secrets = [line.encode() for file in private for line in file.read_text().splitlines()[2:-1]]
-        self.assertTrue(secrets)
+        # The end of the base64 text is the key itself, and a comment.
+        secrets = ["".join(file.read_text().splitlines()[1:-1])[-120:-60].encode() for file in private]
+        self.assertEqual({len(secret) for secret in secrets}, {60})
         clients = [self.client("-v", "node1", HONEST, program=program, stdin=subprocess.PIPE)
                    for program in ("viaduct", "openssh")]
         for client in clients:
