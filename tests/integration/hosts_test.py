@@ -211,7 +211,7 @@ class Output(Case):
                 self.assertEqual(label, rank)
                 said[int(rank)].append(int(n))
             for rank in range(8):
-                self.assertEqual(said[rank], list(range(1, number + 1)), f"rank {rank}")
+                self.assertTrue(said[rank] == list(range(1, number + 1)), f"rank {rank}: {len(said[rank])} lines")
 
     def test_many_short_lines(self):
         ended = self.run_job(self.lines(20000))

@@ -104,7 +104,7 @@ class Login(Attacked):
     def test_another_user_is_refused(self):
         self.refused("-l", "root", "node1", HONEST, reason="login refused: user root")
         self.refused("-l", "root", "node1", HONEST, reason="login refused: user root", program="viaduct")
-        self.refused("-l", "x\x1b[2Jy", "node1", HONEST, reason="login refused: user x\\x1b[2Jy")
+        self.refused("-o", "User=x\x1b[2Jy", "node1", HONEST, reason="login refused: user x\\x1b[2Jy")
 
     def test_old_algorithms_are_refused(self):
         options = ("KexAlgorithms=diffie-hellman-group1-sha1", "KexAlgorithms=diffie-hellman-group14-sha1",
