@@ -119,10 +119,8 @@ void LocalBackend::submit(const model::RunPlan& plan, model::JobRecord& record) 
   const Fd log = open_for_append(store_.log_file(record.name, record.attempt), 0600);
   SpawnOptions options;
   const bool elsewhere = plan.backend == hosts_capabilities().backend;
-  options.argv = {agent_.string(), program_for(plan.backend),
-                  "--plan",        store_.plan_file(record.name).string(),
-                  "--attempt-dir", attempt.string(),
-                  "--attempt",     std::to_string(record.attempt),
+  options.argv = {agent_.string(), program_for(plan.backend), "--plan",    store_.plan_file(record.name).string(),
+                  "--attempt-dir", attempt.string(),          "--attempt", std::to_string(record.attempt),
                   "--with-parent", std::to_string(::getpid())};
   const std::vector<std::string> where =
       elsewhere ? std::vector<std::string>{"--hosts-file", store_.hosts_file(record.name).string()}
@@ -170,7 +168,8 @@ Observation LocalBackend::observe(const model::JobRecord& record) {
     seen.state = Observation::State::gone;
     if (launch_) {
       end_descendants(SIGKILL, std::chrono::milliseconds(0));  // what the launcher could not end any more
-      seen.why_gone = str("viaduct-agent ", program_for(record.backend), " was ended by ", describe(*launch_->poll()), "; its ranks were killed");
+      seen.why_gone = str("viaduct-agent ", program_for(record.backend), " was ended by ", describe(*launch_->poll()),
+                          "; its ranks were killed");
     } else {
       seen.why_gone =
           str("the processes that ran it on ", record.launcher.host.empty() ? "this host" : record.launcher.host,

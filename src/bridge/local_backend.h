@@ -15,8 +15,9 @@ const Capabilities& local_capabilities();
 // And what it honours on hosts that the user's own ssh reaches, backend "hosts".
 const Capabilities& hosts_capabilities();
 
-// Runs a plan on this machine, or from it on hosts that the user's own ssh reaches: `viaduct-agent launch` or `reach` as
-// a child of the supervising process. The child ends its ranks when this process goes away, and writes the exit record.
+// Runs a plan on this machine, or from it on hosts that the user's own ssh reaches: `viaduct-agent launch` or `reach`
+// as a child of the supervising process. The child ends its ranks when this process goes away, and writes the exit
+// record.
 class LocalBackend : public Backend {
  public:
   LocalBackend(const JobStore& store, std::filesystem::path agent, Environment environment)

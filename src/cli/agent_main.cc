@@ -6,6 +6,7 @@
 #include "cli/agent_commands.h"
 #include "cli/main_common.h"
 #include "sshkeys/client.h"
+#include "sshkeys/transport.h"
 
 namespace {
 
@@ -31,6 +32,7 @@ bool is_ssh(int argc, char** argv, Words& words) {
 int main(int argc, char** argv) {
   using namespace viaduct::cli;
   set_up_process();
+  viaduct::sshkeys::look_up_in_files_and_dns();
   const auto environment = viaduct::Environment::of_process(environ);
   Words ssh_words;
   if (is_ssh(argc, argv, ssh_words)) return viaduct::sshkeys::ssh(ssh_words, environment);

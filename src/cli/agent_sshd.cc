@@ -78,7 +78,6 @@ struct SshdArgs {
 };
 
 int sshd(SshdArgs& args, const Environment& environment) {
-  const Secret key(read_file(args.host_key));
   args.options.authorized = read_authorized_keys(args.authorized_keys);
   args.options.gate = policy_of(args.gate, environment);
   args.options.environment = environment;
@@ -86,7 +85,7 @@ int sshd(SshdArgs& args, const Environment& environment) {
   args.options.idle_limit = std::chrono::seconds(args.idle_seconds);
   if (args.options.user.empty()) args.options.user = sshkeys::own_user_name();
   sshkeys::serve(sshkeys::ListeningSocket(args.options.address, args.options.port),
-                 sshkeys::PrivateKey::parse(key, args.host_key), args.options);
+                 sshkeys::PrivateKey::read(args.host_key), args.options);
   return 0;
 }
 

@@ -9,8 +9,9 @@
 
 namespace viaduct::cli {
 
-// Prints log lines for people: `[rank]`, or `[rank host]` where there are several hosts, before each, in the rank's colour
-// on a terminal; standard error of the ranks on standard error. Lines of the MPI launcher and of commands that are launchers themselves have no label.
+// Prints log lines for people: `[rank]`, or `[rank host]` where there are several hosts, before each, in the rank's
+// colour on a terminal; standard error of the ranks on standard error. Lines of the MPI launcher and of commands that
+// are launchers themselves have no label.
 class LogPrinter {
  public:
   // `hosts`: of each rank, by rank; empty where all are this machine's.

@@ -155,7 +155,8 @@ static std::vector<launcher::HostSlots> hosts_of_job(const bridge::JobStore& sto
 
 std::vector<std::string> hosts_of_ranks(const bridge::JobStore& store, const std::string& name) {
   std::vector<std::string> hosts;
-  for (const auto& [host, slots] : hosts_of_job(store, name)) hosts.insert(hosts.end(), static_cast<std::size_t>(slots), host);
+  for (const auto& [host, slots] : hosts_of_job(store, name))
+    hosts.insert(hosts.end(), static_cast<std::size_t>(slots), host);
   return hosts;
 }
 

@@ -38,8 +38,8 @@ void check_this_machine(const Context& context, const PreparedJob& prepared);
 // Creates the job's directory and first record.
 model::JobRecord create_job(Context& context, const PreparedJob& prepared);
 
-// The host of each rank of a job that was given hosts, by rank, and the hosts as a hostlist; both empty for a job on this
-// machine.
+// The host of each rank of a job that was given hosts, by rank, and the hosts as a hostlist; both empty for a job on
+// this machine.
 std::vector<std::string> hosts_of_ranks(const bridge::JobStore& store, const std::string& name);
 std::string hosts_text(const bridge::JobStore& store, const std::string& name);
 

@@ -166,7 +166,8 @@ int logs(Context& context, const LogsArgs& args) {
         str("there is no attempt ", *args.attempt, ": ", record.name, " has had ", count_of(record.attempt, "attempt")),
         ExitCode::bad_input);
   int attempt = args.attempt.value_or(record.attempt);
-  LogPrinter printer(context.terminal, record.ranks, hosts_of_ranks(context.store, record.name), !args.no_labels && !args.rank, args.rank);
+  LogPrinter printer(context.terminal, record.ranks, hosts_of_ranks(context.store, record.name),
+                     !args.no_labels && !args.rank, args.rank);
   LogFollower follower([&](const launcher::LogLine& line) { printer.print(line); });
   if (attempt > 0) follower.open(context.store.log_file(record.name, attempt));
   follower.read_new();

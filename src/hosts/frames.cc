@@ -23,7 +23,7 @@ std::optional<Frame> FrameReader::next() {
   const std::string head = held_.substr(0, std::min(end, longest_head));
   const auto blank = head.find(' ');
   const std::int64_t length = blank == std::string::npos ? -1 : parse_integer(head.substr(blank + 1)).value_or(-1);
-  if (end == std::string::npos || length < 0 || static_cast<std::size_t>(length) > longest_frame)
+  if (end > longest_head || length < 0 || static_cast<std::size_t>(length) > longest_frame)
     throw Error(str("not what viaduct-agent says: ", printable(abbreviated(head, longest_head))));
   const std::size_t size = end + 1 + static_cast<std::size_t>(length);
   if (held_.size() < size) return std::nullopt;

@@ -15,7 +15,8 @@ namespace viaduct::hosts {
 //                   started   empty: every rank has started
 //                   exit      JSON ExitRecord: nothing of the run is left
 //                   error     JSON {"message", "hint"}: this node can't go on
-//   reach to node   host-key, client-key   private keys in OpenSSH's form
+//   reach to node   alive     empty: every few seconds; a node that hears nothing for long ends
+//                   host-key, client-key   private keys in OpenSSH's form
 //                   serve     JSON ServeRequest
 //                   peers     JSON PeersRequest: the node's own ssh may now reach the others
 //                   launch    JSON LaunchRequest

@@ -160,8 +160,10 @@ void HostLink::take_frames() {
     std::optional<Frame> frame;
     try {
       frame = frames_.next();
-      if (frame && frame->name == "hello")
+      if (frame && frame->name == "hello") {
         hello_ = read_node_hello(read_json_document(str("the hello of ", name_), frame->body));
+        said_.clear();  // it was about logging in
+      }
     } catch (const Error& e) {
       return end(e.what());
     }
@@ -186,7 +188,8 @@ void HostLink::take_errors() {
   for (auto end_of_line = partial_error_.find('\n'); end_of_line != std::string::npos;
        end_of_line = partial_error_.find('\n')) {
     const std::string line(trim(std::string_view(partial_error_).substr(0, end_of_line)));
-    if (!line.empty()) said_ = printable(abbreviated(line, 300));
+    const bool of_node = line.starts_with("viaduct-agent ");  // of what it refused to others
+    if (!line.empty() && !of_node) said_ = printable(abbreviated(line, 300));
     partial_error_.erase(0, end_of_line + 1);
   }
 }

@@ -23,6 +23,7 @@ void read(const Document& document, const std::function<void(ObjectReader&)>& fi
 Value to_value(const NodeHello& hello) {
   Value out = Value::mapping();
   out.set("host", hello.host);
+  out.set("fullName", hello.full_name);
   out.set("agent", hello.agent);
   out.set("connectedAddress", hello.connected_address);
   out.set("addresses", Value::strings(hello.addresses));
@@ -33,6 +34,7 @@ NodeHello read_node_hello(const Document& document) {
   NodeHello hello;
   read(document, [&](ObjectReader& reader) {
     hello.host = reader.required_string("host");
+    hello.full_name = reader.string("fullName").value_or("");
     hello.agent = reader.required_string("agent");
     hello.connected_address = reader.string("connectedAddress").value_or("");
     hello.addresses = reader.strings("addresses").value_or(std::vector<std::string>());

@@ -12,6 +12,7 @@ namespace viaduct::hosts {
 // What a node says of itself when it has been reached.
 struct NodeHello {
   std::string host;                    // as it calls itself
+  std::string full_name;               // as its resolver calls it, which Intel MPI tells others; "" not known
   std::string agent;                   // path of its viaduct-agent
   std::string connected_address;       // its end of the connection it was reached by; "" not known
   std::vector<std::string> addresses;  // all others, without loopback

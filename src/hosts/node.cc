@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <optional>
+#include <thread>
 
 #include "base/error.h"
 #include "base/event_loop.h"
@@ -25,14 +28,21 @@
 #include "launcher/job_ssh.h"
 #include "launcher/network.h"
 #include "sshkeys/server.h"
+#include "sshkeys/transport.h"
 
 namespace fs = std::filesystem;
 
 namespace viaduct::hosts {
 namespace {
 
-constexpr std::chrono::milliseconds leftover_grace(2000);
-constexpr std::string_view login_name = "viaduct";  // of the job's SSH; nobody's account
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr milliseconds leftover_grace(2000);
+constexpr milliseconds longest_silence(30'000);            // of `reach`, which says every few seconds that it is there
+constexpr milliseconds orphan_limit(60'000);               // for `launch` to end by itself when this process is killed
+constexpr std::size_t most_unsent = std::size_t{1} << 20;  // bytes of the log; then the ranks have to wait
+constexpr std::string_view login_name = "viaduct";         // of the job's SSH; nobody's account
 
 std::string replaced(std::string text, std::string_view what, std::string_view with) {
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
@@ -47,6 +57,24 @@ Fd memory_file(const Secret& content) {
   write_all(file.get(), content.view());
   return file;
 }
+
+// A number that a process forked from this one sees as well.
+class SharedPid {
+ public:
+  SharedPid() : at_(::mmap(nullptr, sizeof(Number), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+    if (at_ == MAP_FAILED) throw Error::from_errno("mmap", errno);
+    new (at_) Number(0);
+  }
+  SharedPid(const SharedPid&) = delete;
+  SharedPid& operator=(const SharedPid&) = delete;
+  ~SharedPid() { ::munmap(at_, sizeof(Number)); }
+  void set(pid_t pid) { static_cast<Number*>(at_)->store(pid); }
+  pid_t get() const { return static_cast<Number*>(at_)->load(); }
+
+ private:
+  using Number = std::atomic<pid_t>;
+  void* at_;
+};
 
 // A directory of this user alone, gone with its owner.
 class RunDirectory {
@@ -81,10 +109,16 @@ class Node {
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
     become_subreaper();
+    sshkeys::start_libssh();  // before any name is resolved
     const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     loop_.watch(signals.get(), EPOLLIN, [this](std::uint32_t) { loop_.stop(); });
-    set_non_blocking(STDIN_FILENO);
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO}) set_non_blocking(fd);
     loop_.watch(STDIN_FILENO, EPOLLIN, [this](std::uint32_t) { take_input(); });
+    loop_.watch(STDOUT_FILENO, 0, [this](std::uint32_t events) {
+      if ((events & (EPOLLERR | EPOLLHUP)) != 0) return loop_.stop();
+      flush();
+    });
+    expect_words();
     send("hello", write_json(to_value(hello()), 0));
     loop_.run();
     end();
@@ -93,7 +127,7 @@ class Node {
 
  private:
   NodeHello hello() const {
-    NodeHello hello = {host_name(), own_executable(), "", {}};
+    NodeHello hello = {host_name(), launcher::full_host_name(), own_executable(), "", {}};
     const auto ends = split(environment_.get_or("SSH_CONNECTION", ""), ' ');
     if (ends.size() == 4) hello.connected_address = ends[2];
     for (const auto& own : launcher::own_addresses())
@@ -101,14 +135,33 @@ class Node {
     return hello;
   }
 
+  // Never waits: while the connection takes nothing, `reach` may still have something to say, or be gone.
   void send(std::string_view name, std::string_view body) {
-    if (!write_to_reader(STDOUT_FILENO, format_frame(name, body))) loop_.stop();
+    unsent_ += format_frame(name, body);
+    flush();
+  }
+
+  void flush() {
+    while (!unsent_.empty()) {
+      const ssize_t written = ::write(STDOUT_FILENO, unsent_.data(), unsent_.size());
+      if (written < 0 && (errno == EAGAIN || errno == EINTR)) break;
+      if (written < 0) return loop_.stop();
+      unsent_.erase(0, static_cast<std::size_t>(written));
+    }
+    loop_.change(STDOUT_FILENO, unsent_.empty() ? 0U : EPOLLOUT);
+    if (log_) loop_.change(log_.get(), unsent_.size() < most_unsent ? EPOLLIN : 0U);
+  }
+
+  void expect_words() {
+    loop_.cancel(silence_);
+    silence_ = loop_.after(longest_silence, [this] { loop_.stop(); });
   }
 
   void take_input() {
     const auto [bytes, ready] = read_some(STDIN_FILENO);
     if (!ready) return;
     if (bytes.empty()) return loop_.stop();
+    expect_words();
     input_.feed(bytes);
     try {
       while (auto frame = input_.next()) take(std::move(*frame));
@@ -171,7 +224,7 @@ class Node {
     return options;
   }
 
-  // In a process of its own, which ends with this one.
+  // In a process of its own, which ends with this one, and tidies up after it when it was killed.
   void serve(const ServeRequest& request) {
     const auto key = sshkeys::PrivateKey::parse(host_key_, "the host key");
     host_key_ = Secret();
@@ -194,9 +247,17 @@ class Node {
         write_to_reader(STDERR_FILENO, str("viaduct-agent sshd: ", e.what(), "\n"));
         code = 1;
       }
+      if (::getppid() != self) tidy_up();
       ::_exit(code);
     }
     send("serving", std::to_string(port));
+  }
+
+  void tidy_up() {
+    const auto until = steady_clock::now() + orphan_limit;
+    while (launch_pid_.get() > 0 && ::kill(launch_pid_.get(), 0) == 0 && steady_clock::now() < until)
+      std::this_thread::sleep_for(milliseconds(50));
+    run_.reset();
   }
 
   void meet(const PeersRequest& request) {
@@ -224,8 +285,6 @@ class Node {
                   directory.string(),
                   "--attempt",
                   std::to_string(request.attempt),
-                  "--cache-dir",
-                  (own_executable().parent_path() / "cache").string(),
                   "--hosts",
                   request.hosts,
                   "--ssh-config",
@@ -237,6 +296,7 @@ class Node {
     spawn.stdout_fd = log.write_end.get();
     spawn.stderr_fd = log.write_end.get();
     launch_ = Process::spawn(spawn);
+    launch_pid_.set(launch_->pid());
     log_ = std::move(log.read_end);
     set_non_blocking(log_.get());
     events_ = Fd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
@@ -270,6 +330,7 @@ class Node {
     }
     look_for_start();
     const ExitStatus status = launch_->wait();
+    launch_pid_.set(0);
     const auto records = list_directory(run_->path() / "exit");
     if (records.empty()) {
       Value error = Value::mapping();
@@ -294,7 +355,10 @@ class Node {
   Secret host_key_;
   Secret client_key_;
   Fd key_file_;
+  std::string unsent_;
+  EventLoop::Timer silence_ = 0;
   pid_t server_ = -1;
+  SharedPid launch_pid_;  // 0 where none runs
   std::optional<RunDirectory> run_;
   std::optional<Process> launch_;
   Fd log_;

@@ -31,6 +31,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds report_interval(2000);   // between words on hosts that have not answered
+constexpr milliseconds alive_interval(5000);    // between words to the nodes that this process is there
 constexpr milliseconds farewell_limit(10'000);  // for the nodes to end what they started
 constexpr int parent_died = SIGHUP;
 
@@ -49,6 +50,7 @@ class Reach : public LinkOwner {
     reach_all();
     loop_.watch(signals.get(), EPOLLIN, [this, &signals](std::uint32_t) { take_signals(signals); });
     report_timer_ = loop_.after(report_interval, [this] { report_waiting(); });
+    say_alive();
     deadline_ = loop_.after(std::chrono::seconds(plan_.remote.ready_seconds), [this] { give_up_waiting(); });
     loop_.run();
     say_farewell();
@@ -162,6 +164,12 @@ class Reach : public LinkOwner {
     report_timer_ = loop_.after(report_interval, [this] { report_waiting(); });
   }
 
+  void say_alive() {
+    for (const auto& link : links_)
+      if (link->hello()) link->send("alive", "");
+    loop_.after(alive_interval, [this] { say_alive(); });
+  }
+
   static void remark(std::string_view text) {
     std::string line;
     launcher::append_log_line(line, {launcher::LogLine::Source::viaduct, 0, true, text});
@@ -183,6 +191,7 @@ class Reach : public LinkOwner {
       names.push_back(link->name());
       request.members.push_back(link->name());
       request.members.push_back(link->hello()->host);
+      if (!link->hello()->full_name.empty()) request.members.push_back(link->hello()->full_name);
       for (const auto& address : link->hello()->addresses) request.members.push_back(address);
     }
     bundle_ = sshkeys::make_trust_bundle(plan_.job, options_.attempt, names);

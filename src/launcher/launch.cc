@@ -29,6 +29,7 @@ using std::chrono::steady_clock;
 
 constexpr milliseconds mpirun_grace(3000);     // for mpirun to end its ranks after TERM
 constexpr milliseconds survivor_grace(1000);   // for the other ranks when one has failed, as Open MPI has it
+constexpr milliseconds far_grace(3000);        // the same over several hosts: Open MPI 4 crashes when it is hurried
 constexpr milliseconds leftover_grace(1000);   // for what ranks left behind
 constexpr milliseconds drain_limit(500);       // for output in the pipes after mpirun's end
 constexpr milliseconds far_drain_limit(5000);  // for output on its way from other hosts
@@ -111,7 +112,7 @@ class Launch {
       conclude_request();
     } else {
       record_.cause = model::ExitRecord::Cause::launch_failed;
-      conclude_lost_host("can't be used");
+      conclude_lost_host("can't be used", *remote_->lost());
     }
     end_descendants(SIGKILL, milliseconds(0));
   }
@@ -147,7 +148,8 @@ class Launch {
     log_.take(streams_);
     log_.take(*remote_);
     if (!told_started_ && log_.all_started()) tell_started();
-    if (!stopping_ && (log_.first_bad_end() || remote_->lost())) begin_stopping(survivor_grace);
+    if (!stopping_ && remote_->lost()) begin_stopping(survivor_grace);
+    if (!stopping_ && log_.first_bad_end()) begin_stopping(remote_->empty() ? survivor_grace : far_grace);
     if (stopping_ && steady_clock::now() >= next_stop_) escalate();
   }
 
@@ -269,29 +271,39 @@ class Launch {
     record_.ended = clock_.now();
     record_.exit_code = mpirun_status.shell_code();
     if (asked_to_stop_) return conclude_request();
-    if (remote_->lost()) return conclude_lost_host("went away");
-    if (const auto& end = log_.first_bad_end()) {
-      RankFailure told;
-      told.rank = end->rank;
-      told.exit_code = end->exit_code;
-      told.signal = end->signal;
-      record_.failure = failed_rank(told);
-      record_.message = model::describe(*record_.failure);
-      record_.exit_code = ExitStatus{end->exit_code, end->signal}.shell_code();
-      return;
-    }
-    if (mpirun_status.ok()) return;
-    if (const auto told = log_.failures().first_failure(mpirun_status.shell_code()))
-      record_.failure = failed_rank(*told);
+    if (remote_->lost()) return conclude_lost_host("went away", *remote_->lost());
+    const auto told = log_.failures().first_failure(mpirun_status.shell_code());
+    const auto& end = log_.first_bad_end();
+    // When a rank fails on another host, the ends of those that mpirun then sends TERM may be known here sooner.
+    const bool ended_by_mpirun = end && end->signal == SIGTERM && told;
+    if (end && !ended_by_mpirun) return conclude_bad_end(*end);
+    // Open MPI 5 may well end with 0 then.
+    if (told && told->lost_host) return conclude_lost_host("went away", {told->host, "mpirun lost its daemon there"});
+    if (mpirun_status.ok() && !end) return;
+    conclude_by_mpirun(mpirun_status, told);
+  }
+
+  void conclude_bad_end(const RankEnd& end) {
+    RankFailure told;
+    told.rank = end.rank;
+    told.exit_code = end.exit_code;
+    told.signal = end.signal;
+    record_.failure = failed_rank(told);
+    record_.message = model::describe(*record_.failure);
+    record_.exit_code = ExitStatus{end.exit_code, end.signal}.shell_code();
+  }
+
+  void conclude_by_mpirun(const ExitStatus& mpirun_status, const std::optional<RankFailure>& told) {
     record_.hint = log_.failures().hint().value_or("");
     const std::string program = prepared_.command.argv.front();
-    if (mpirun_status.signal != 0) {
-      record_.failure.reset();  // whatever the ranks died of came after
+    if (mpirun_status.signal != 0 && !(stopping_ && told)) {  // whatever the ranks died of came after
       record_.message = str(program, " on ", record_.node, " was ended by ", describe(mpirun_status));
-    } else if (record_.failure) {
+    } else if (told) {
+      record_.failure = failed_rank(*told);
       record_.message = model::describe(*record_.failure);
       record_.exit_code = record_.failure->signal != 0 ? 128 + record_.failure->signal : record_.failure->exit_code;
-      if (record_.exit_code == 0) record_.exit_code = mpirun_status.code;
+      if (record_.exit_code == 0) record_.exit_code = mpirun_status.shell_code();
+      if (record_.exit_code == 0) record_.exit_code = static_cast<int>(ExitCode::failure);
     } else {
       record_.message = str(program, " on ", record_.node, " ended with ", describe(mpirun_status));
     }
@@ -306,8 +318,8 @@ class Launch {
     record_.exit_code = 128 + stop_signal_;
   }
 
-  void conclude_lost_host(std::string_view what) {
-    const auto& [host, reason] = *remote_->lost();
+  void conclude_lost_host(std::string_view what, const RemoteHosts::Lost& lost) {
+    const auto& [host, reason] = lost;
     record_.failure = model::FailedRank{};
     record_.failure->host = host;
     record_.message = str("host ", host, " ", what, ": ", reason);

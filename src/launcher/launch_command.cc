@@ -32,20 +32,30 @@ Words open_mpi_without_ssh(int major) {
   return {"--mca", "plm", "ssh", "--mca", "plm_ssh_agent", "/bin/sh"};
 }
 
-std::string range(const model::PortRange& ports) { return str(ports.first, "-", ports.last); }
+std::string range(const model::PortRange& ports, std::string_view separator = "-") {
+  return str(ports.first, separator, ports.last);
+}
+
+// A parameter of Open MPI: of mpirun and its daemons, which are PRRTE's from release 5 on, or of the ranks' MPI.
+struct McaParameter {
+  bool of_daemons;
+  std::string name;
+  std::string value;
+};
 
 // Every daemon is started from here, unless there are very many: then the ssh of each daemon must find the job's keys
 // on its host. How many run at once is set high enough for all that one daemon starts (64 by default), or Open MPI
 // waits for ever.
-Words open_mpi_over_ssh(const RemoteLaunch& remote, int major) {
+std::vector<McaParameter> open_mpi_over_ssh(const RemoteLaunch& remote, int major) {
   constexpr int at_once = 128;
   const std::string plm = major >= 5 ? "ssh" : "rsh";
-  const std::string daemon_mca = major >= 5 ? "--prtemca" : "--mca";
-  Words words;
+  std::vector<McaParameter> parameters;
   const auto daemons = [&](const std::string& name, const std::string& value) {
-    append(words, {daemon_mca, name, value});
+    parameters.push_back({true, name, value});
   };
-  const auto ranks = [&](const std::string& name, const std::string& value) { append(words, {"--mca", name, value}); };
+  const auto ranks = [&](const std::string& name, const std::string& value) {
+    parameters.push_back({false, name, value});
+  };
   daemons("plm", plm);
   daemons(str("plm_", plm, "_agent"), "ssh");
   if (!remote.tree) daemons(str("plm_", plm, "_no_tree_spawn"), "1");
@@ -63,7 +73,7 @@ Words open_mpi_over_ssh(const RemoteLaunch& remote, int major) {
     ranks("pml", "ob1");
     ranks("btl", major >= 5 ? "self,sm,tcp" : "self,vader,tcp");
   }
-  return words;
+  return parameters;
 }
 
 Words open_mpi_options(const LaunchRequest& request) {
@@ -74,7 +84,9 @@ Words open_mpi_options(const LaunchRequest& request) {
   // Release 4 cuts a host's name at the first dot, and then asks ssh for a host that may not exist.
   if (major < 5) append(words, {"--mca", "orte_keep_fqdn_hostnames", "true"});
   if (request.only_this_host) append(words, open_mpi_without_ssh(major));
-  if (request.remote) append(words, open_mpi_over_ssh(*request.remote, major));
+  if (request.remote)
+    for (const auto& [of_daemons, name, value] : open_mpi_over_ssh(*request.remote, major))
+      append(words, {of_daemons && major >= 5 ? "--prtemca" : "--mca", name, value});
   for (const auto& name : request.env_names) append(words, {"-x", name});
   return words;
 }
@@ -89,6 +101,9 @@ Words hydra_options(const LaunchRequest& request) {
   if (request.only_this_host) append(words, {"-launcher", "fork"});
   if (request.remote) {
     append(words, {"-launcher", "ssh", "-launcher-exec", "ssh"});
+    // For MPICH's own sockets, in old builds. Hydra must not see it, for it takes its own ports from it.
+    if (!intel && request.remote->mpi_ports)
+      append(words, {"-genv", "MPIR_CVAR_CH3_PORT_RANGE", range(*request.remote->mpi_ports, ":")});
     // Or other hosts are told to call back a name that they may not know.
     if (request.remote->network) append(words, {"-iface", request.remote->network->interface});
   }
@@ -114,21 +129,39 @@ Variables open_mpi_variables(const LaunchRequest& request, const std::string& sl
 
 Variables hydra_over_ssh(const LaunchRequest& request) {
   const RemoteLaunch& remote = *request.remote;
-  const auto range_of = [](const model::PortRange& ports, std::string_view separator) {
-    return str(ports.first, separator, ports.last);
-  };
   const bool intel = request.mpi.family == MpiFamily::intel;
   Variables variables;
   // Intel's proxies start each other, 16 each, unless one may start as many as there are hosts.
   if (intel && !remote.tree) append(variables, {{"I_MPI_HYDRA_BRANCH_COUNT", std::to_string(request.hosts.size())}});
   if (remote.daemon_ports)
-    append(variables, {{intel ? "I_MPI_PORT_RANGE" : "MPIEXEC_PORT_RANGE", range_of(*remote.daemon_ports, ":")}});
-  if (remote.mpi_ports)  // whichever library carries MPICH's messages: UCX, libfabric, or its own sockets
-    append(variables, {{"UCX_TCP_PORT_RANGE", range_of(*remote.mpi_ports, "-")},
-                       {"MPIR_CVAR_CH3_PORT_RANGE", range_of(*remote.mpi_ports, ":")},
+    append(variables, {{intel ? "I_MPI_PORT_RANGE" : "MPIEXEC_PORT_RANGE", range(*remote.daemon_ports, ":")}});
+  if (remote.mpi_ports)  // whichever library carries the messages: UCX or libfabric
+    append(variables, {{"UCX_TCP_PORT_RANGE", range(*remote.mpi_ports)},
                        {"FI_TCP_PORT_LOW_RANGE", std::to_string(remote.mpi_ports->first)},
                        {"FI_TCP_PORT_HIGH_RANGE", std::to_string(remote.mpi_ports->last)}});
   if (!remote.fabric && intel) append(variables, {{"FI_PROVIDER", "tcp"}, {"I_MPI_FABRICS", "shm:ofi"}});
+  return variables;
+}
+
+// What over_ssh says in words, as variables: for either release, as long as it is not known which one is meant.
+Variables open_mpi_over_ssh_variables(const LaunchRequest& request) {
+  Variables variables;
+  for (const int major : {4, 5})
+    for (const auto& [of_daemons, name, value] : open_mpi_over_ssh(*request.remote, major))
+      if (of_daemons || (request.mpi.major >= 5) == (major >= 5))
+        append(variables, {{str(of_daemons && major >= 5 ? "PRTE_MCA_" : "OMPI_MCA_", name), value}});
+  return variables;
+}
+
+Variables hydra_hands_off(const LaunchRequest& request) {
+  const bool intel = request.mpi.family == MpiFamily::intel;
+  const std::string prefix = intel ? "I_MPI_HYDRA_" : "HYDRA_";
+  const std::string launcher = intel ? "BOOTSTRAP" : "LAUNCHER";
+  Variables variables = {{prefix + "HOST_FILE", request.hostfile_path}};
+  if (!request.remote) return variables;
+  append(variables, {{prefix + launcher, "ssh"}, {prefix + launcher + "_EXEC", "ssh"}});
+  if (request.remote->network) append(variables, {{prefix + "IFACE", request.remote->network->interface}});
+  append(variables, hydra_over_ssh(request));
   return variables;
 }
 
@@ -157,19 +190,14 @@ Variables hands_off_env(const LaunchRequest& request) {
   Variables env = {
       {"VIADUCT_HOSTFILE", request.hostfile_path},       {"VIADUCT_NNODES", nodes}, {"VIADUCT_SLOTS_PER_NODE", slots},
       {"VIADUCT_NPROCS", std::to_string(request.ranks)}, {"PET_NNODES", nodes},     {"PET_NPROC_PER_NODE", slots}};
-  switch (request.mpi.family) {
-    case MpiFamily::open_mpi:
-      append(env, open_mpi_variables(request, slots));
-      break;
-    case MpiFamily::mpich:
-      append(env, {{"HYDRA_HOST_FILE", request.hostfile_path}});
-      break;
-    case MpiFamily::intel:
-      append(env, {{"I_MPI_HYDRA_HOST_FILE", request.hostfile_path},
-                   {"I_MPI_PERHOST", slots},
-                   {"I_MPI_JOB_RESPECT_PROCESS_PLACEMENT", "0"}});
-      break;
+  if (request.mpi.family == MpiFamily::open_mpi) {
+    append(env, open_mpi_variables(request, slots));
+    if (request.remote) append(env, open_mpi_over_ssh_variables(request));
+  } else {
+    append(env, hydra_hands_off(request));
   }
+  if (request.mpi.family == MpiFamily::intel)
+    append(env, {{"I_MPI_PERHOST", slots}, {"I_MPI_JOB_RESPECT_PROCESS_PLACEMENT", "0"}});
   if (request.as_root) append(env, allow_root());
   return env;
 }

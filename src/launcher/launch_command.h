@@ -56,8 +56,9 @@ struct LaunchCommand {
 LaunchCommand make_launch_command(const LaunchRequest& request);
 
 // For a command that begins with a launcher of its own (mpirun, srun, torchrun, …): variables by which that launcher
-// finds the hosts and their slots, as far as it looks at any. Reads mpi, hosts, ranks, hostfile_path and as_root of the
-// request. Where a launcher takes one number of slots for all hosts, it is told the smallest.
+// finds the hosts and their slots, as far as it looks at any, and reaches them by the job's ssh. Reads mpi, hosts,
+// ranks, hostfile_path, remote and as_root of the request. Where a launcher takes one number of slots for all hosts, it
+// is told the smallest.
 //
 // Besides those that mpirun reads: VIADUCT_HOSTFILE, VIADUCT_NNODES, VIADUCT_SLOTS_PER_NODE, VIADUCT_NPROCS for the
 // command line of any other launcher, and torchrun's PET_NNODES and PET_NPROC_PER_NODE.

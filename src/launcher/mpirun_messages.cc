@@ -67,6 +67,11 @@ std::optional<RankFailure> read_open_mpi(std::string_view text) {
     failure.exit_code = exit_code_after(text, "Exit code:");
     return failure;
   }
+  if (contains(text, "lost communication with a remote daemon")) {
+    failure.host = word_after(text.substr(std::min(text.find("Remote daemon:"), text.size())), "on node");
+    failure.lost_host = true;
+    return failure;
+  }
   const bool signalled = contains(text, "exited on signal");
   if (!signalled && !contains(text, "has exited due to process rank")) return std::nullopt;
   failure.rank = rank_after(text, "process rank");

@@ -13,7 +13,8 @@ struct RankFailure {
   long pid = 0;             // 0 when not told
   std::optional<int> exit_code;
   std::optional<int> signal;
-  bool aborted = false;  // by MPI_Abort, or by an MPI error; exit_code is its code, modulo 256
+  bool aborted = false;    // by MPI_Abort, or by an MPI error; exit_code is its code, modulo 256
+  bool lost_host = false;  // no rank: mpirun has lost its daemon on `host`
 };
 
 // Finds out why a run failed from the messages mpirun writes for people. Gets every line of both streams in order, with

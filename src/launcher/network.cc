@@ -2,12 +2,14 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <netdb.h>
 #include <netinet/in.h>
 
 #include <algorithm>
 #include <bit>
 #include <memory>
 
+#include "base/process.h"
 #include "base/text.h"
 
 namespace viaduct::launcher {
@@ -39,6 +41,16 @@ std::vector<InterfaceAddress> own_addresses() {
       addresses.push_back(
           {entry->ifa_name, format_ipv4(ipv4_of(entry->ifa_addr)), std::popcount(ipv4_of(entry->ifa_netmask))});
   return addresses;
+}
+
+std::string full_host_name() {
+  addrinfo hints{};
+  hints.ai_flags = AI_CANONNAME;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host_name().c_str(), nullptr, &hints, &found) != 0) return "";
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
+  return found->ai_canonname ? found->ai_canonname : "";
 }
 
 std::optional<Network> common_network(const std::vector<RelayReady>& others, const std::vector<InterfaceAddress>& own) {

@@ -16,6 +16,9 @@ struct InterfaceAddress {
 };
 std::vector<InterfaceAddress> own_addresses();
 
+// This host's name with its domain, as its resolver has it; "" where that knows none.
+std::string full_host_name();
+
 struct Network {
   std::string cidr;       // "10.77.0.0/16"
   std::string interface;  // of this host in it

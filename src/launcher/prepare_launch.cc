@@ -166,8 +166,7 @@ PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& e
   launch.hostfile = options.attempt_directory / "hostfile";
   launch.hostfile_text = hostfile_of(launch);
   if (!launch.only_this_host)
-    put_job_ssh_first(launch.environment, options.attempt_directory,
-                      std::filesystem::absolute(options.ssh_config));
+    put_job_ssh_first(launch.environment, options.attempt_directory, std::filesystem::absolute(options.ssh_config));
   return launch;
 }
 

@@ -102,7 +102,7 @@ Session shake_hands(const SshTarget& target, Fd socket, steady_clock::time_point
       throw Error(str("libssh does not take its options: ", last_error(session)));
   };
   const bool no = false;
-  const long seconds = std::max(1, poll_ms(std::min(deadline, steady_clock::now() + longest_attempt)) / 1000);
+  const long seconds = std::max(1, poll_ms(deadline) / 1000);
   const socket_t fd = socket.get();
   const std::string user = target.user.value_or(own_user_name());
   set(SSH_OPTIONS_PROCESS_CONFIG, &no);
@@ -178,8 +178,6 @@ class Client {
 
   int run() {
     connect();
-    check_host_key(target_, session_);
-    log_in();
     start();
     while (!over()) step();
     return reader_gone_ ? ssh_failed : exit_code_;
@@ -191,9 +189,11 @@ class Client {
     milliseconds pause = first_pause;
     for (std::string told;;) {
       std::string why;
+      session_.reset();
       if (Fd socket = resolve_and_connect(target_, deadline, why))
         session_ = shake_hands(target_, std::move(socket), deadline, why);
-      if (session_) return;
+      if (session_) check_host_key(target_, session_);
+      if (session_ && log_in(why)) return;
       if (steady_clock::now() + pause >= deadline)
         throw Error(str("can't connect to port ", target_.port, " of ", target_.host_name, " within ",
                         target_.deadline_seconds, " s: ", why));
@@ -204,20 +204,21 @@ class Client {
     }
   }
 
-  void log_in() {
+  // False, and why, when the connection breaks meanwhile.
+  bool log_in(std::string& why) {
     std::string tried;
     for (const auto& file : target_.identities) {
-      const auto text = read_file_if_exists(file);
-      if (!text) continue;
+      if (!std::filesystem::exists(file)) continue;
       tried += tried.empty() ? "" : ", ";
       try {
-        const PrivateKey key = PrivateKey::parse(Secret(*text), file);
-        if (::ssh_userauth_publickey(session_.get(), nullptr, key.handle()) == SSH_AUTH_SUCCESS) return;
+        const PrivateKey key = PrivateKey::read(file);
+        if (::ssh_userauth_publickey(session_.get(), nullptr, key.handle()) == SSH_AUTH_SUCCESS) return true;
         tried += str("the host does not take ", file);
       } catch (const Error& e) {
         tried += e.what();
       }
-      if (!::ssh_is_connected(session_.get())) throw Error(str("the connection broke: ", last_error(session_)));
+      why = last_error(session_);
+      if (!::ssh_is_connected(session_.get())) return false;
     }
     throw Error(str("Permission denied (publickey): ",
                     tried.empty() ? str("none of the key files is there: ", join(target_.identities, ", ")) : tried));

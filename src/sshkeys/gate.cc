@@ -234,7 +234,9 @@ std::optional<Assignment> read_assignment(const Word& word, const Limits& limits
   out.prepend = kind != VariableKind::prefix && take_own_value(out.name, out.value);
   if (out.value.find_first_of("${}") != std::string::npos) refuse(word, "expands a variable where it may not");
   if (!may_hold(kind, out.value, limits)) refuse(word, "names a directory that is not allowed");
-  return kind == VariableKind::ignored ? std::nullopt : std::optional(std::move(out));
+  // A daemon is found without PATH; with that of its own host it finds the job's ssh, which stands there first.
+  const bool has_effect = kind == VariableKind::libraries || kind == VariableKind::prefix;
+  return has_effect ? std::optional(std::move(out)) : std::nullopt;
 }
 
 // ---- members --------------------------------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ namespace viaduct::sshkeys {
 
 // Which commands the job's remote shell carries out. Everything else is refused.
 struct GatePolicy {
-  // Absolute. From these an MPI launcher's daemon may be started, and they may stand in PATH=…; the library directories
-  // beside them (<dir>/../lib, lib64, lib/<triplet> …) may stand in LD_LIBRARY_PATH=…, and <dir>/.. is where an
-  // MPI may be told it is installed.
+  // Absolute. From these an MPI launcher's daemon may be started, and they may stand in PATH=…, which has no effect, so
+  // that the job's own ssh stays the first on PATH; the library directories beside them (<dir>/../lib, lib64,
+  // lib/<triplet> …) may stand in LD_LIBRARY_PATH=…, and <dir>/.. is where an MPI may be told it is installed.
   std::vector<std::string> program_directories;
   std::vector<std::string> members;  // host names and addresses of the job; empty: not checked
   std::string agent;                 // path of viaduct-agent, which may be asked to `relay`; "": may not

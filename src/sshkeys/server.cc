@@ -37,7 +37,7 @@ using std::chrono::milliseconds;
 // For each command that may run there may be two clients that have logged in and two that have not, of two descriptors
 // each; and the command has three pipes and a process.
 constexpr int clients_of_a_session = 2;
-constexpr int descriptors_of_a_session = 4 * clients_of_a_session + 4;
+constexpr rlim_t descriptors_of_a_session = 4 * clients_of_a_session + 4;
 constexpr int own_descriptors = 32;      // of the server itself
 constexpr milliseconds grace(2'000);     // between TERM and KILL
 constexpr milliseconds pause(50);        // without room, until the next client is let in
@@ -59,7 +59,7 @@ std::string address_and_port(const sockaddr_storage& address, socklen_t size) {
 int affordable_sessions(int wanted) {
   rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const auto needed = static_cast<rlim_t>(own_descriptors + wanted * descriptors_of_a_session);
+  const rlim_t needed = own_descriptors + static_cast<rlim_t>(wanted) * descriptors_of_a_session;
   limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, needed));
   ::setrlimit(RLIMIT_NOFILE, &limit);
   ::getrlimit(RLIMIT_NOFILE, &limit);
@@ -105,7 +105,7 @@ class Server : public ConnectionOwner {
         most_sessions_(affordable_sessions(options.most_sessions)),
         bind_(make_bind(host_key)) {}
 
-  void run(int until_end_of) {
+  void run() {
     sigset_t set;
     sigemptyset(&set);
     for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&set, signal);
@@ -114,11 +114,6 @@ class Server : public ConnectionOwner {
     become_subreaper();
     const Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     loop_.watch(signals.get(), EPOLLIN, [&](std::uint32_t) { take_signals(signals.get()); });
-    if (until_end_of >= 0)
-      loop_.watch(until_end_of, EPOLLIN, [this, until_end_of](std::uint32_t) {
-        const auto [bytes, ready] = read_some(until_end_of);
-        if (ready && bytes.empty()) loop_.stop();
-      });
     listen(true);
     while (!loop_.stopped()) {
       loop_.run_once();
@@ -341,9 +336,9 @@ ListeningSocket::ListeningSocket(const std::string& address, int port) {
                                             : reinterpret_cast<const sockaddr_in&>(bound).sin_port);
 }
 
-void serve(ListeningSocket socket, const PrivateKey& host_key, const ServerOptions& options, int until_end_of) {
+void serve(ListeningSocket socket, const PrivateKey& host_key, const ServerOptions& options) {
   if (!options.port_file.empty()) write_file_atomically(options.port_file, str(socket.port(), "\n"), 0644);
-  Server(std::move(socket), host_key, options).run(until_end_of);
+  Server(std::move(socket), host_key, options).run();
 }
 
 }  // namespace viaduct::sshkeys

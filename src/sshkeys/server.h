@@ -23,7 +23,7 @@ struct ServerOptions {
   std::vector<std::string> accepted_environment = {"LANG", "LC_*"};  // names a client may set; * stands for any rest
   Environment environment;                                           // of every command
   int most_sessions = 512;  // commands at once; fewer where there are not enough file descriptors
-  std::chrono::seconds login_limit{15};
+  std::chrono::seconds login_limit{60};
   std::chrono::seconds idle_limit{60};  // of a client that has logged in and runs nothing
 };
 
@@ -39,17 +39,17 @@ class ListeningSocket {
   int port_ = 0;
 };
 
-// Serves until SIGTERM, SIGINT or SIGHUP (from a signalfd: they are blocked here), or until `until_end_of` has nothing
-// more to read (-1: none). Then every command it started is ended, with all that came from it. Single-threaded; the
-// process becomes a subreaper. Log lines go to standard error.
+// Serves until SIGTERM, SIGINT or SIGHUP (from a signalfd: they are blocked here). Then every command it started is
+// ended, with all that came from it. Single-threaded; the process becomes a subreaper. Log lines go to standard error.
 //
 // A client that logs in gets one channel, and one command that the gate lets through. Commands beyond most_sessions
-// wait for their turn. Clients that have not logged in are never many: the oldest one has to go when there are too
-// many.
+// wait for their turn. Of clients that have not logged in there are at most twice as many; then one that says nothing,
+// or takes its time, has to go for a new one.
 //
 // A dropped connection ends its command with the command's process group. A daemon that has left its session (orted
 // --daemonize, whose ssh ends at once) lives on: it ends with the job's `relay`, with the server, or by itself. The end
-// of a connection that ran `relay` is the end of the run on this host: everything that was started here is ended.
-void serve(ListeningSocket socket, const PrivateKey& host_key, const ServerOptions& options, int until_end_of = -1);
+// of a connection that ran `relay` is the end of the run on this host: everything that was started here is ended, and
+// until it has, new commands wait.
+void serve(ListeningSocket socket, const PrivateKey& host_key, const ServerOptions& options);
 
 }  // namespace viaduct::sshkeys

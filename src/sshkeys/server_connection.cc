@@ -260,9 +260,11 @@ void ServerConnection::on_socket() {
   const int status = ::ssh_event_dopoll(event_, 0);
   if (status == SSH_ERROR || !::ssh_is_connected(session_) || (::ssh_get_status(session_) & SSH_CLOSED_ERROR) != 0) {
     const std::string reason = printable(abbreviated(::ssh_get_error(session_), 120));
-    const bool was_probe = is_silent() && reason.starts_with("Socket error");  // a mere look whether the port is open
-    const bool told = stage_ == Stage::login && !was_probe;
-    return close(told ? str("gone before it logged in: ", reason.empty() ? "it does not speak SSH" : reason) : "");
+    const bool hung_up = reason.starts_with("Socket error");  // what follows in it is often another call's errno
+    if (stage_ != Stage::login || (hung_up && is_silent())) return close("");  // or a look whether the port is open
+    return close(str("gone before it logged in: ", hung_up          ? "it hung up"
+                                                   : reason.empty() ? "it does not speak SSH"
+                                                                    : reason));
   }
   if (failed_logins_ >= most_failed_logins) return close("too many failed logins");
   if (asked_ && stage_ == Stage::idle) {

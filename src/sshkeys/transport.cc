@@ -15,9 +15,12 @@
 
 namespace viaduct::sshkeys {
 
-void start_libssh() {
+void look_up_in_files_and_dns() {
   ::__nss_configure_lookup("passwd", "files");
   ::__nss_configure_lookup("hosts", "files dns");
+}
+
+void start_libssh() {
   ::OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
                             OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_ATEXIT,
                         nullptr);

@@ -7,9 +7,12 @@ namespace viaduct::sshkeys {
 
 // What client and server have in common below the commands.
 
-// Before any other use of what is here, and of libssh. Names of hosts and users are looked up in files and by DNS alone
-// from then on: a static program that loads the other modules of nsswitch.conf, which are another libc's, crashes. And
-// OpenSSL's configuration file is not read: what it says is another program's concern, and it costs a millisecond.
+// Names of hosts and users are looked up in files and by DNS alone from then on. For a static program, first of all:
+// one that loads the other modules of nsswitch.conf, which are another libc's, crashes.
+void look_up_in_files_and_dns();
+
+// Before any use of libssh. OpenSSL's configuration file is not read: what it says is another program's concern, and it
+// costs a millisecond.
 void start_libssh();
 
 std::string own_user_name();  // "viaduct" for a user that has none

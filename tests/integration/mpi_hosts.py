@@ -15,6 +15,7 @@ import support
 from support import wait_until
 
 SLEEPERS = 'touch up.$RANK; exec sleep 300'
+LABEL = r"\[ *(\d+)(?: \S+)?\] "  # of a rank, perhaps with its host
 LAB = "setpriv --reuid 20001 --regid 20001 --clear-groups env".split()  # the ordinary user of the hosts
 
 
@@ -101,10 +102,11 @@ class Case(support.Case):
         return self.hosts.start(node, *words, env={**self.env, **(env or {})}, **{"cwd": self.dir, **options})
 
     def wait_for_ranks(self, run, ranks):
-        """Each has made its file up.RANK; these are removed."""
+        """Each has made its file up.RANK; these are removed. `run` is the program that started them, or None."""
         files = [self.dir / f"up.{rank}" for rank in range(ranks)]
-        wait_until(f"{ranks} ranks are up", lambda: run.poll() is not None or all(file.exists() for file in files))
-        if run.poll() is not None:
+        over = lambda: run is not None and run.poll() is not None
+        wait_until(f"{ranks} ranks are up", lambda: over() or all(file.exists() for file in files))
+        if over():
             self.fail(f"it has ended: {self.end(run)}")
         for file in files:
             file.unlink()
@@ -136,17 +138,18 @@ class Case(support.Case):
     def files_left(self, node):
         """Files of a run, and files with a private key, on a host. Its users' own keys are no matter."""
         return self.shell(node, 'find /tmp /run /dev/shm -xdev -name "*viaduct-*" ! -path "/tmp/viaduct-hosts-*"; '
-                                'grep -rlIs "PRIVATE KEY" /run /dev/shm /tmp --exclude-dir=.ssh').split()
+                                'grep -rlIs "PRIVATE KEY" /run /dev/shm /tmp --exclude-dir=.ssh '
+                                '--exclude-dir=dev-hosts --exclude-dir=bin').split()
 
     def assert_no_files_left(self):
         self.assertEqual({node: found for node in self.nodes if (found := self.files_left(node))}, {})
 
     # Output
 
-    def assert_pi(self, out, ranks, nodes, label=r"\[(\d+) ?(\S*)\] "):
+    def assert_pi(self, out, ranks, nodes, label=LABEL):
         """Every rank has said where it is, once, under its label; ranks fill the hosts in order."""
-        said = sorted((int(m[3]), int(m[1]), m[4]) for m in
-                      re.finditer(rf"^ *{label}rank (\d+) of {ranks} on (node\d)", out, re.M))
+        said = sorted((int(rank), int(before or rank), node) for before, rank, node in
+                      re.findall(rf"^{label}rank (\d+) of {ranks} on (node\d)", out, re.M))
         each = ranks // len(nodes)
         self.assertEqual(said, [(r, r, nodes[r // each]) for r in range(ranks)], out)
         self.assertEqual(len(re.findall(r"pi is approximately 3\.1", out)), 1, out)

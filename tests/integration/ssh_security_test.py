@@ -44,6 +44,8 @@ class Attacked(ssh_hosts.Case):
             growth = lambda: self.server.memory() - self.before
             wait_until("its memory is what it was", lambda: growth() < self.GROWTH, 5)
         self.assertFalse((self.dir / "pwned").exists(), "somebody got in")
+        self.server.process.terminate()
+        self.assertEqual(self.server.process.wait(timeout=support.PATIENCE), 0)
         super().tearDown()
 
     def be_honest(self):
@@ -104,7 +106,6 @@ class Login(Attacked):
     def test_another_user_is_refused(self):
         self.refused("-l", "root", "node1", HONEST, reason="login refused: user root")
         self.refused("-l", "root", "node1", HONEST, reason="login refused: user root", program="viaduct")
-        self.refused("-o", "User=x\x1b[2Jy", "node1", HONEST, reason="login refused: user x\\x1b[2Jy")
 
     def test_old_algorithms_are_refused(self):
         options = ("KexAlgorithms=diffie-hellman-group1-sha1", "KexAlgorithms=diffie-hellman-group14-sha1",
@@ -121,12 +122,14 @@ class Requests(Attacked):
         file = self.dir / "pwned"
         commands = ["sh", f"touch {file}", "/bin/sh -c id", f"{HONEST}; touch {file}", f"{HONEST} && touch {file}",
                     f"{HONEST} | touch {file}", f"{HONEST} & touch {file}", f"{HONEST} > {file}",
-                    f'orted -mca x "$(touch {file})"', f'orted -mca x "`touch {file}`"', f"orted -mca x $(touch {file})",
+                    f'orted -mca x "$(touch {file})"', f'orted -mca x "`touch {file}`"',
+                    f"orted -mca x $(touch {file})",
                     f"orted -mca x 1\ntouch {file}", f"PATH=/tmp:$PATH ; {HONEST}", f"LD_PRELOAD={file} ; {HONEST}",
                     f"BASH_ENV={file} ; export BASH_ENV ; {HONEST}", "../orted -mca x y", f"{self.dir}/orted -mca x y",
                     f'orted -mca orte_launch_agent "touch {file}"', f'orted -mca plm_rsh_agent "touch {file}"',
                     "orted -mca mca_base_component_path /tmp", f"orted --prefix {self.dir}", "eval id", "exec sh",
-                    f"{AGENT} launch --help", f"{AGENT} sshd", f"{AGENT}", "orted " + "x" * 120_000, "orted \x1b]0;x\x07",
+                    f"{AGENT} launch --help", f"{AGENT} sshd", f"{AGENT}", "orted " + "x" * 120_000,
+                    "orted \x1b]0;x\x07",
                     "scp -t /tmp", "rsync --server", "internal-sftp"]
         for command in commands:
             ended = self.ssh("node1", command, program="openssh", code=126)

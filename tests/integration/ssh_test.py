@@ -326,8 +326,11 @@ class Server(ssh_hosts.Case):
         self.program("orted", "exit 0")
         self.ssh("node1", ORTED)
         before = server.memory()
-        clients = [self.client("node1", "prted", stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(700)]
-        wait_until("512 commands run", lambda: len(support.children(server.pid)) == 512)
+        errors = open(self.dir / "errors", "a")
+        self.addCleanup(errors.close)
+        clients = [self.client("-o", "ConnectTimeout=120", "node1", "prted", stdin=subprocess.PIPE, stderr=errors)
+                   for _ in range(700)]
+        wait_until("512 commands run", lambda: len(support.children(server.pid)) == 512, 100)
         memory = server.memory()
         print(f"\n  resident: {before} KiB after one session, {memory} KiB with 512 and 188 that wait", file=sys.stderr)
         if ssh_hosts.IS_STATIC:
@@ -336,7 +339,8 @@ class Server(ssh_hosts.Case):
         for client in clients:
             client.stdin.close()
         for client in clients:
-            self.assertEqual(client.wait(timeout=support.PATIENCE), 0)
+            code = client.wait(timeout=support.PATIENCE)
+            self.assertEqual(code, 0, (self.dir / "errors").read_text() + server.log())
             self.assertEqual(client.stdout.read(), "up\n")
         self.ssh("node1", ORTED)
         if ssh_hosts.IS_STATIC:
@@ -474,7 +478,8 @@ class Bare(ssh_hosts.Case):
         for name in ("by-file", "by-dns.test", "localhost", "127.0.0.1"):
             # The agent, called as orted, knows no such option.
             self.assertIn("viaduct-agent:", self.end(ssh(name), code=2).err, name)
-        self.assertIn("Could not resolve hostname nowhere", self.end(ssh("nowhere", "-o", "ConnectTimeout=1"), code=255).err)
+        nowhere = self.end(ssh("nowhere", "-o", "ConnectTimeout=1"), code=255)
+        self.assertIn("Could not resolve hostname nowhere", nowhere.err)
         late = ssh("late", "-v")
         while "Could not resolve" not in late.stderr.readline():
             pass

@@ -1,12 +1,15 @@
+#include "base/event_loop.h"
+
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "base/error.h"
-#include "base/event_loop.h"
 #include "base/fd.h"
 
 using namespace viaduct;

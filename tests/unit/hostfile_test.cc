@@ -45,6 +45,10 @@ std::string words_refusal(std::string_view text) {
   }
 }
 
+std::string placed(const std::string& hosts, int nodes, int ranks_per_node) {
+  return shown(place_ranks(parse_host_words(hosts, 0), nodes, ranks_per_node));
+}
+
 }  // namespace
 
 TEST_CASE("hostfile: each family gets its own form, hosts stay in order") {
@@ -135,6 +139,34 @@ TEST_CASE("hostfile: a command line's hosts have slots of their own") {
   CHECK(words_refusal("me@a") == "me@a: a user before a host's name");
   CHECK(words_refusal("a[1-3],b,a2:4") == "host a2 is given twice");
   CHECK(words_refusal("a[0-65535],b[0-65535],c[0-65535],d[0-65535],e") == "more than 262144 hosts");
+}
+
+TEST_CASE("hostfile: each host is a node of the job as long as its slots do for one") {
+  CHECK(placed("a,b,c", 3, 2) == "a:2 b:2 c:2");
+  CHECK(placed("a:8,b:8,c:8", 2, 2) == "a:2 b:2");
+  CHECK(placed("a,b:4,c", 3, 2) == "a:2 b:2 c:2");
+}
+
+TEST_CASE("hostfile: ranks that are left over fill the slots that are left, host by host") {
+  CHECK(placed("a:1,b:3,c:2", 3, 2) == "a:1 b:3 c:2");
+  CHECK(placed("a:8,b", 4, 2) == "a:6 b:2");
+  CHECK(placed("a:3,b:8,c:1", 4, 2) == "a:3 b:4 c:1");
+  CHECK(placed("a:8", 4, 2) == "a:8");
+}
+
+TEST_CASE("hostfile: hosts without a rank are left out") {
+  CHECK(placed("a,b,c,d", 2, 4) == "a:4 b:4");
+  CHECK(placed("a:1,b,c", 1, 1) == "a:1");
+}
+
+TEST_CASE("hostfile: too few slots are told with the numbers") {
+  try {
+    placed("a:2,b", 3, 2);
+    FAIL("not refused");
+  } catch (const Error& error) {
+    CHECK(error.code() == ExitCode::bad_input);
+    CHECK(std::string(error.what()) == "too few slots: the job has 6 ranks (3 nodes of 2), the 2 hosts offer 4 slots");
+  }
 }
 
 }  // namespace viaduct::launcher

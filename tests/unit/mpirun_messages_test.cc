@@ -255,3 +255,18 @@ TEST_CASE("mpirun messages: numbers are such that a record can hold them") {
   output.replace(output.find(",1],1]"), 6, ",1],-1]");
   CHECK_FALSE(parse(output).first_failure()->rank);
 }
+
+TEST_CASE("mpirun messages: a host whose daemon is lost is named") {
+  const auto text = [](const std::string& who, const std::string& name) {
+    return str("----------------------------------------------------------------------\n", who,
+               " has lost communication with a remote daemon.\n\n  HNP daemon   : ", name,
+               "0] on node node1\n  Remote daemon: ", name, "1] on node node2\n\n",
+               "This is usually due to either a failure of the TCP network\nconnection to the node\n",
+               "----------------------------------------------------------------------");
+  };
+  for (const auto& words : {text("ORTE", "[[19265,0],"), text("PRTE", "[prterun-node1-75@0,")}) {
+    const auto failure = parse(words).first_failure();
+    check(failure, {none, "node2", 0, none, none, false});
+    CHECK(failure->lost_host);
+  }
+}

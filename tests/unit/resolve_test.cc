@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "bridge/local_backend.h"
 #include "unit/objects.h"
 
@@ -461,6 +462,45 @@ TEST_CASE("resolve: the binding comes from the TrainJob's annotation, else from 
   runtime_text.metadata = ", annotations: {viaduct.dev/binding: gpu}";
   CHECK(refused(least, runtime_text.text()) ==
         Lines{"runtime.yaml:3:56: metadata.annotations.viaduct.dev/binding: unknown binding policy \"gpu\""});
+}
+
+TEST_CASE("resolve: how other hosts are reached comes from annotations") {
+  const model::RemotePolicy none = plan(least).remote;
+  CHECK(none.ready_seconds == 120);
+  CHECK(none.tree_spawn_above == 256);
+  CHECK_FALSE(none.daemon_ports);
+  CHECK_FALSE(none.mpi_ports);
+  const model::RemotePolicy all = plan(least, RuntimeText().text(),
+                                       "viaduct.dev/ready-seconds: \"86400\", viaduct.dev/tree-spawn-above: \"0\", "
+                                       "viaduct.dev/daemon-ports: 1-65535, viaduct.dev/mpi-ports: 31000-31000")
+                                      .remote;
+  CHECK(all.ready_seconds == 86400);
+  CHECK(all.tree_spawn_above == 0);
+  CHECK(all.daemon_ports == model::PortRange{1, 65535});
+  CHECK(all.mpi_ports == model::PortRange{31000, 31000});
+  RuntimeText of_runtime;
+  of_runtime.metadata = ", annotations: {viaduct.dev/ready-seconds: \"7\"}";
+  CHECK(plan(least, of_runtime.text()).remote.ready_seconds == 7);
+  CHECK(plan(least, of_runtime.text(), "viaduct.dev/ready-seconds: \"8\"").remote.ready_seconds == 8);
+}
+
+TEST_CASE("resolve: a wrong word on how other hosts are reached is told at its place") {
+  const auto complaint = [](const std::string& name, const std::string& value) {
+    const auto lines = refused(least, RuntimeText().text(), str(name, ": \"", value, "\""));
+    REQUIRE(lines.size() == 1);
+    return lines.front().substr(lines.front().find("metadata"));
+  };
+  CHECK(refused(least, RuntimeText().text(), "viaduct.dev/ready-seconds: \"0\"") ==
+        Lines{"job.yaml:3:62: metadata.annotations.viaduct.dev/ready-seconds: must be a whole number from 1 to 86400"});
+  for (const auto* value : {"86401", "-1", "1.5", "ten", "", " 5", "99999999999999999999"})
+    CHECK(complaint("viaduct.dev/ready-seconds", value) ==
+          "metadata.annotations.viaduct.dev/ready-seconds: must be a whole number from 1 to 86400");
+  for (const auto* value : {"-1", "2147483648", "many"})
+    CHECK(complaint("viaduct.dev/tree-spawn-above", value) ==
+          "metadata.annotations.viaduct.dev/tree-spawn-above: must be a whole number from 0 to 2147483647");
+  for (const auto* name : {"viaduct.dev/daemon-ports", "viaduct.dev/mpi-ports"})
+    for (const auto* value : {"31000", "0-5", "1-65536", "5-4", "1-2-3", "-", "", "a-b", "1 - 2", "1:2", "-1-5"})
+      CHECK(complaint(name, value) == str("metadata.annotations.", name, ": must be a range of ports"));
 }
 
 TEST_CASE("resolve: all mistakes are told at once") {
