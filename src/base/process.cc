@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -312,6 +313,15 @@ Liveness liveness(const ProcessIdentity& identity) {
   if (!identity.pid_namespace.empty() && identity.pid_namespace != self.pid_namespace) return Liveness::on_another_host;
   const auto now = identify_process(static_cast<pid_t>(identity.pid));
   return now.start_ticks == identity.start_ticks ? Liveness::alive : Liveness::gone;
+}
+
+std::size_t raise_descriptor_limit(std::size_t needed) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min<rlim_t>(limit.rlim_max, needed));
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
 }
 
 }  // namespace viaduct

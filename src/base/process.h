@@ -91,4 +91,7 @@ enum class Liveness { alive, gone, on_another_host };
 Liveness liveness(const ProcessIdentity& identity);
 std::string host_name();
 
+// Raises the soft limit of open files to `needed`, as far as the hard limit allows; what it is then.
+std::size_t raise_descriptor_limit(std::size_t needed);
+
 }  // namespace viaduct

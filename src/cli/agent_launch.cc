@@ -47,6 +47,11 @@ void add_launch(CLI::App& app, AgentChosen& chosen) {
   command->add_option("--cache-dir", args->options.cache_directory, "Where to remember what `mpirun --version` said");
   auto* hosts =
       command->add_option("--hosts", args->hosts, "The allocation in order, with its slots: node[1-4]:8,login:2");
+  command
+      ->add_option("--own-node", args->options.own_node,
+                   "Which of the hosts this one is; 0 is the first. Else it is told by its name")
+      ->needs(hosts)
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--ssh-config", args->options.ssh_config,
                       "How to reach hosts other than this one: the job's configuration for `viaduct-agent ssh`");
   command->add_flag("--tree-spawn", args->options.tree_spawn,

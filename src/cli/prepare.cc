@@ -16,15 +16,16 @@ namespace fs = std::filesystem;
 namespace viaduct::cli {
 
 void add_host_options(CLI::App& command, HostChoice& choice) {
-  auto* hosts = command.add_option(
-      "--hosts", choice.hosts, "Run on these hosts, by your own ssh: node[01-04], with slots node[01-04]:8,login:2");
+  auto* hosts =
+      command.add_option("--hosts,--host,-H", choice.hosts,
+                         "Run on these hosts, by your own ssh: node[01-04], with slots node[01-04]:8,login:2");
   command
       .add_option("--hostfile", choice.hostfile, "The same from a hostfile of Open MPI, MPICH, Intel MPI or DeepSpeed")
       ->excludes(hosts);
 }
 
 static std::vector<launcher::HostSlots> chosen_hosts(const HostChoice& where, Diagnostics& diagnostics) {
-  if (!where.hosts.empty()) return launcher::parse_host_words(where.hosts, 0);
+  if (where.hosts) return launcher::parse_host_words(*where.hosts, 0);
   if (where.hostfile.empty()) return {};
   const auto source = std::make_shared<const Source>(Source{where.hostfile, read_file(where.hostfile)});
   return launcher::parse_hostfile(source, 0, diagnostics);
@@ -47,6 +48,10 @@ std::vector<PreparedJob> prepare_jobs(Context& context, const std::vector<std::s
     if (!plan) continue;
     std::vector<launcher::HostSlots> placed;
     if (!hosts.empty()) placed = launcher::place_ranks(hosts, plan->nodes, plan->slots_per_node);
+    if (placed.size() < hosts.size())
+      context.terminal.err(str("viaduct: ", plan->job, ": ", placed.size(), " of the ", hosts.size(),
+                               " hosts are enough for ", count_of(plan->nodes, "node"), " of ",
+                               count_of(plan->slots_per_node, "rank"), "; the others are left out\n"));
     prepared.push_back({job, *runtime, std::move(*plan), std::move(placed)});
   }
   if (objects.trainjobs.empty() && !diagnostics.has_errors())

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,8 @@ namespace viaduct::cli {
 
 // Where a job is to run, as the command line says it; all empty: on this machine.
 struct HostChoice {
-  std::string hosts;     // --hosts
-  std::string hostfile;  // --hostfile
+  std::optional<std::string> hosts;  // --hosts
+  std::string hostfile;              // --hostfile
 };
 void add_host_options(CLI::App& command, HostChoice& choice);
 

@@ -16,6 +16,17 @@ std::string format_frame(std::string_view name, std::string_view body) {
 
 FrameReader::~FrameReader() { ::explicit_bzero(held_.data(), held_.size()); }
 
+void FrameReader::feed(std::string_view bytes) {
+  if (held_.capacity() < held_.size() + bytes.size()) {  // or what held_ leaves behind when it grows is not wiped
+    std::string larger;
+    larger.reserve(2 * (held_.size() + bytes.size()));
+    larger = held_;
+    ::explicit_bzero(held_.data(), held_.size());
+    held_.swap(larger);
+  }
+  held_ += bytes;
+}
+
 std::optional<Frame> FrameReader::next() {
   constexpr std::size_t longest_head = 64;
   const auto end = held_.find('\n');
@@ -28,9 +39,9 @@ std::optional<Frame> FrameReader::next() {
   const std::size_t size = end + 1 + static_cast<std::size_t>(length);
   if (held_.size() < size) return std::nullopt;
   Frame frame = {head.substr(0, blank), held_.substr(end + 1, static_cast<std::size_t>(length))};
-  const std::string rest = held_.substr(size);
+  std::string rest = held_.substr(size);
   ::explicit_bzero(held_.data(), held_.size());
-  held_ = rest;
+  held_.swap(rest);
   return frame;
 }
 

@@ -36,7 +36,7 @@ std::string format_frame(std::string_view name, std::string_view body);
 class FrameReader {
  public:
   ~FrameReader();  // wipes what it holds, which may be keys
-  void feed(std::string_view bytes) { held_ += bytes; }
+  void feed(std::string_view bytes);
   std::optional<Frame> next();
 
  private:

@@ -16,6 +16,7 @@
 namespace viaduct::hosts {
 namespace {
 
+constexpr std::size_t longest_error = 4096;                    // bytes of a line of what ssh says
 constexpr std::size_t longest_prelude = std::size_t{1} << 20;  // bytes a login script may print before we are heard
 
 // What the user would type himself, but never with a question, and with a notice when the host is gone.
@@ -86,7 +87,12 @@ std::string HostLink::address_for_others() const {
 
 void HostLink::send(std::string_view frame, std::string_view body) {
   if (!input_) return;
-  unsent_ += format_frame(frame, body);
+  const std::string head = str(frame, " ", body.size(), "\n");
+  std::string all;  // not grown in place, or what that leaves behind is not wiped
+  all.reserve(unsent_.size() + head.size() + body.size());
+  all.append(unsent_).append(head).append(body);
+  ::explicit_bzero(unsent_.data(), unsent_.size());
+  unsent_.swap(all);
   flush();
 }
 
@@ -132,6 +138,7 @@ void HostLink::take_output() {
     frames_.feed(bytes);
   } else {
     bootstrap_ += bytes;
+    prelude_ += bytes.size();
     take_bootstrap();
   }
   if (in_frames_) take_frames();
@@ -152,7 +159,7 @@ void HostLink::take_bootstrap() {
       return;
     }
   }
-  if (bootstrap_.size() > longest_prelude) end("its login scripts print without an end");
+  if (prelude_ > longest_prelude) end("its login scripts print without an end");
 }
 
 void HostLink::take_frames() {
@@ -160,6 +167,7 @@ void HostLink::take_frames() {
     std::optional<Frame> frame;
     try {
       frame = frames_.next();
+      if (frame && frame->name == "hello" && hello_) throw Error("it says hello twice");
       if (frame && frame->name == "hello") {
         hello_ = read_node_hello(read_json_document(str("the hello of ", name_), frame->body));
         said_.clear();  // it was about logging in
@@ -179,12 +187,8 @@ void HostLink::take_frames() {
 void HostLink::take_errors() {
   const auto [bytes, ready] = read_some(errors_.get());
   if (!ready) return;
-  if (bytes.empty()) {
-    loop_.forget(errors_.get());
-    errors_.reset();
-    return;
-  }
   partial_error_ += bytes;
+  if (bytes.empty() || partial_error_.size() > longest_error) partial_error_ += '\n';
   for (auto end_of_line = partial_error_.find('\n'); end_of_line != std::string::npos;
        end_of_line = partial_error_.find('\n')) {
     const std::string line(trim(std::string_view(partial_error_).substr(0, end_of_line)));
@@ -192,12 +196,18 @@ void HostLink::take_errors() {
     if (!line.empty() && !of_node) said_ = printable(abbreviated(line, 300));
     partial_error_.erase(0, end_of_line + 1);
   }
+  if (!bytes.empty()) return;
+  loop_.forget(errors_.get());
+  errors_.reset();
 }
 
 void HostLink::end(const std::string& reason) {
   if (ended_) return;
   ended_ = true;
-  if (errors_) take_errors();
+  for (std::size_t rest = partial_error_.size() + 1; errors_ && rest != partial_error_.size();) {
+    rest = partial_error_.size();
+    take_errors();
+  }
   if (said_.empty()) said_ = reason;
   loop_.forget(output_.get());
   output_.reset();

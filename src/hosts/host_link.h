@@ -35,6 +35,10 @@ class HostLink {
   ~HostLink();
 
   const std::string& name() const { return name_; }
+  // How far it has come. What a host says is heeded only where it is expected.
+  enum class Stage { reached, serving_asked, serving, introduced, ready };
+  Stage stage() const { return stage_; }
+  void set_stage(Stage stage) { stage_ = stage; }
   const std::optional<NodeHello>& hello() const { return hello_; }
   std::string address_for_others() const;  // by which the other hosts reach it: where the user's ssh arrived
   int port() const { return port_; }
@@ -65,6 +69,7 @@ class HostLink {
   std::string unsent_;          // wiped when sent: keys go through it
   std::string_view to_upload_;  // of the agent
   std::string bootstrap_;
+  std::size_t prelude_ = 0;  // bytes before the frames
   std::string partial_error_;
   std::string said_;
   bool in_frames_ = false;
@@ -72,6 +77,7 @@ class HostLink {
   bool ended_ = false;
   FrameReader frames_;
   std::optional<NodeHello> hello_;
+  Stage stage_ = Stage::reached;
   int port_ = 0;
 };
 

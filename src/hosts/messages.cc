@@ -1,5 +1,9 @@
 #include "hosts/messages.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cctype>
 #include <functional>
 
 #include "base/error.h"
@@ -18,6 +22,18 @@ void read(const Document& document, const std::function<void(ObjectReader&)>& fi
   if (diagnostics.has_errors()) throw Error(str("not what viaduct-agent says:\n", diagnostics.render(false)));
 }
 
+bool is_address(const std::string& text) {
+  in6_addr any{};
+  return ::inet_pton(AF_INET, text.c_str(), &any) == 1 || ::inet_pton(AF_INET6, text.c_str(), &any) == 1;
+}
+
+bool is_host_name(const std::string& text) {
+  constexpr std::size_t longest = 255;  // bytes
+  return !text.empty() && text.size() <= longest && std::ranges::all_of(text, [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
+  });
+}
+
 }  // namespace
 
 Value to_value(const NodeHello& hello) {
@@ -30,14 +46,21 @@ Value to_value(const NodeHello& hello) {
   return out;
 }
 
+// A host may say what it likes; what goes on to other hosts must be what it looks like.
 NodeHello read_node_hello(const Document& document) {
   NodeHello hello;
   read(document, [&](ObjectReader& reader) {
     hello.host = reader.required_string("host");
+    if (!is_host_name(hello.host)) reader.error("host", "must be a host name");
     hello.full_name = reader.string("fullName").value_or("");
+    if (!hello.full_name.empty() && !is_host_name(hello.full_name)) reader.error("fullName", "must be a host name");
     hello.agent = reader.required_string("agent");
+    if (!hello.agent.starts_with("/") || printable(hello.agent) != hello.agent)
+      reader.error("agent", "must be an absolute path");
     hello.connected_address = reader.string("connectedAddress").value_or("");
+    if (!is_address(hello.connected_address)) hello.connected_address.clear();  // OpenSSH may not know it: "UNKNOWN"
     hello.addresses = reader.strings("addresses").value_or(std::vector<std::string>());
+    if (!std::ranges::all_of(hello.addresses, is_address)) reader.error("addresses", "must be IP addresses");
   });
   return hello;
 }

@@ -120,7 +120,11 @@ class Node {
     });
     expect_words();
     send("hello", write_json(to_value(hello()), 0));
-    loop_.run();
+    try {
+      loop_.run();
+    } catch (const Error& e) {
+      report(e);
+    }
     end();
     return exit_code_;
   }
@@ -129,9 +133,13 @@ class Node {
   NodeHello hello() const {
     NodeHello hello = {host_name(), launcher::full_host_name(), own_executable(), "", {}};
     const auto ends = split(environment_.get_or("SSH_CONNECTION", ""), ' ');
-    if (ends.size() == 4) hello.connected_address = ends[2];
-    for (const auto& own : launcher::own_addresses())
-      if (!own.address.starts_with("127.")) hello.addresses.push_back(own.address);
+    const auto own = launcher::own_addresses();
+    // Behind a forwarded port sshd may have been told of an address that is not this host's; IPv6 is not looked up.
+    if (ends.size() == 4 &&
+        (contains(ends[2], ":") || std::ranges::count(own, ends[2], &launcher::InterfaceAddress::address) > 0))
+      hello.connected_address = ends[2];
+    for (const auto& [interface, address, prefix] : own)
+      if (!address.starts_with("127.")) hello.addresses.push_back(address);
     return hello;
   }
 
@@ -166,12 +174,16 @@ class Node {
     try {
       while (auto frame = input_.next()) take(std::move(*frame));
     } catch (const Error& e) {
-      Value error = Value::mapping();
-      error.set("message", e.what());
-      error.set("hint", e.hint());
-      send("error", write_json(error, 0));
-      exit_code_ = static_cast<int>(e.code());
+      report(e);
     }
+  }
+
+  void report(const Error& e) {
+    Value error = Value::mapping();
+    error.set("message", e.what());
+    error.set("hint", e.hint());
+    send("error", write_json(error, 0));
+    exit_code_ = static_cast<int>(e.code());
   }
 
   void take(Frame frame) {
@@ -233,9 +245,9 @@ class Node {
     sshkeys::ListeningSocket socket(options.address, options.port);
     const int port = socket.port();
     const pid_t self = ::getpid();
-    server_ = ::fork();
-    if (server_ < 0) throw Error::from_errno("fork", errno);
-    if (server_ == 0) {
+    const pid_t server = ::fork();
+    if (server < 0) throw Error::from_errno("fork", errno);
+    if (server == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
       if (::getppid() != self) ::_exit(1);
       ::close(STDIN_FILENO);
@@ -287,6 +299,8 @@ class Node {
                   std::to_string(request.attempt),
                   "--hosts",
                   request.hosts,
+                  "--own-node",
+                  "0",
                   "--ssh-config",
                   (directory / "ssh_config").string(),
                   "--with-parent",
@@ -357,7 +371,6 @@ class Node {
   Fd key_file_;
   std::string unsent_;
   EventLoop::Timer silence_ = 0;
-  pid_t server_ = -1;
   SharedPid launch_pid_;  // 0 where none runs
   std::optional<RunDirectory> run_;
   std::optional<Process> launch_;

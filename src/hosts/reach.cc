@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -20,6 +21,7 @@
 #include "hosts/host_link.h"
 #include "hosts/messages.h"
 #include "launcher/log_line.h"
+#include "launcher/log_writer.h"
 #include "model/exit_record.h"
 #include "model/run_plan.h"
 #include "sshkeys/digest.h"
@@ -34,6 +36,8 @@ constexpr milliseconds report_interval(2000);   // between words on hosts that h
 constexpr milliseconds alive_interval(5000);    // between words to the nodes that this process is there
 constexpr milliseconds farewell_limit(10'000);  // for the nodes to end what they started
 constexpr int parent_died = SIGHUP;
+constexpr std::size_t descriptors_of_a_link = 8;
+constexpr std::size_t own_descriptors = 64;
 
 class Reach : public LinkOwner {
  public:
@@ -49,7 +53,7 @@ class Reach : public LinkOwner {
     read_hosts();
     reach_all();
     loop_.watch(signals.get(), EPOLLIN, [this, &signals](std::uint32_t) { take_signals(signals); });
-    report_timer_ = loop_.after(report_interval, [this] { report_waiting(); });
+    loop_.after(report_interval, [this] { report_waiting(); });
     say_alive();
     deadline_ = loop_.after(std::chrono::seconds(plan_.remote.ready_seconds), [this] { give_up_waiting(); });
     loop_.run();
@@ -69,10 +73,14 @@ class Reach : public LinkOwner {
 
   void reach_all() {
     agent_ = read_file(own_executable());
-    const std::string command =
+    command_ =
         bootstrap_command(sshkeys::sha256_hex(agent_), agent_.size(), environment_.get_or("VIADUCT_REMOTE_DIR", ""));
-    for (const auto& host : hosts_)
-      links_.push_back(std::make_unique<HostLink>(host.host, command, agent_, environment_, loop_, *this));
+    raise_descriptor_limit(hosts_.size() * descriptors_of_a_link + own_descriptors);
+    for (const auto& host : hosts_) links_.push_back(make_link(host.host));
+  }
+
+  std::unique_ptr<HostLink> make_link(const std::string& host) {
+    return std::make_unique<HostLink>(host, command_, agent_, environment_, loop_, *this);
   }
 
   // From the links.
@@ -83,32 +91,84 @@ class Reach : public LinkOwner {
   }
 
   void on_frame(HostLink& link, const Frame& frame) override {
-    if (frame.name == "serving") {
-      link.set_port(static_cast<int>(parse_integer(frame.body).value_or(0)));
-      if (std::ranges::all_of(links_, [](const auto& each) { return each->port() > 0; })) introduce();
-    } else if (frame.name == "ready") {
+    if (loop_.stopped()) return;
+    try {
+      take_frame(link, frame);
+    } catch (const Error& e) {
+      fail(str(link.name(), ": ", e.what()), e.hint(), link.name());
+    }
+  }
+
+  // A host may be anybody's by now: each frame counts once, where it is expected, and of the run only the first host
+  // tells.
+  void take_frame(HostLink& link, const Frame& frame) {
+    using Stage = HostLink::Stage;
+    const bool tells_of_run = launched_ && &link == links_.front().get();
+    if (frame.name == "serving" && link.stage() == Stage::serving_asked) {
+      take_port(link, frame.body);
+    } else if (frame.name == "ready" && link.stage() == Stage::introduced) {
+      link.set_stage(Stage::ready);
       if (--unready_ == 0) launch();
-    } else if (frame.name == "log") {
-      write_to_reader(STDOUT_FILENO, frame.body);
-    } else if (frame.name == "started") {
-      write_file_atomically(options_.attempt_directory / "started", format_rfc3339(clock_.now()) + "\n");
-    } else if (frame.name == "exit") {
-      record_ = model::read_exit_record(read_json_document(str("the exit record of ", link.name()), frame.body));
+    } else if (frame.name == "log" && tells_of_run) {
+      log_.write(frame.body);
+    } else if (frame.name == "started" && tells_of_run) {
+      tell_started();
+    } else if (frame.name == "exit" && tells_of_run) {
+      record_ = model::read_exit_record(read_json_document("its exit record", frame.body));
+      record_.node = link.name();
+      record_.attempt = options_.attempt;
       loop_.stop();
     } else if (frame.name == "error") {
-      const Document error = read_json_document(str("an error of ", link.name()), frame.body);
+      const Document error = read_json_document("its error", frame.body);
       const auto text = [&](std::string_view key) {
         const Value* value = error.root.find(key);
-        return value ? value->text() : std::string();
+        return value ? printable(abbreviated(value->text(), 1000)) : std::string();
       };
       fail(str(link.name(), ": ", text("message")), text("hint"), link.name());
+    } else {
+      throw Error(str("it said \"", printable(abbreviated(frame.name, 40)), "\" where nothing like that was expected"));
+    }
+  }
+
+  void take_port(HostLink& link, const std::string& text) {
+    const std::int64_t port = parse_integer(text).value_or(0);
+    constexpr std::int64_t highest = 65535;
+    if (port < 1 || port > highest) throw Error(str("no port: ", printable(abbreviated(text, 40))));
+    link.set_port(static_cast<int>(port));
+    link.set_stage(HostLink::Stage::serving);
+    if (std::ranges::all_of(links_, [](const auto& each) { return each->port() > 0; })) introduce();
+  }
+
+  void tell_started() {
+    try {
+      write_file_atomically(options_.attempt_directory / "started", format_rfc3339(clock_.now()) + "\n");
+    } catch (const Error& e) {  // a full disk must not end the training
+      remark(e.what());
     }
   }
 
   void on_end(HostLink& link, const std::string& reason) override {
     if (ending_) return;
     if (launched_) return fail(str("host ", link.name(), " went away: ", reason), "", link.name());
+    if (!link.hello() && try_again(link, reason)) return;
     finish_if_failed();
+  }
+
+  // An ssh server, above all a jump host, hangs up on some of many that come at once (OpenSSH's MaxStartups).
+  bool try_again(HostLink& link, const std::string& reason) {
+    constexpr int most_tries = 6;
+    constexpr milliseconds first_pause(400);
+    const bool hung_up = contains(reason, "kex_exchange_identification") || contains(reason, "Connection reset") ||
+                         contains(reason, "Connection closed");
+    int& tries = tries_[link.name()];
+    if (!hung_up || ++tries >= most_tries) return false;
+    ++retrying_;
+    loop_.after(first_pause * tries, [this, name = link.name()] {
+      --retrying_;
+      const auto old = std::ranges::find(links_, name, [](const auto& each) { return each->name(); });
+      if (!loop_.stopped()) *old = make_link(name);
+    });
+    return true;
   }
 
   static bool is_usable(const std::unique_ptr<HostLink>& link) { return link->hello() && !link->ended(); }
@@ -116,7 +176,8 @@ class Reach : public LinkOwner {
   // As long as some host may still answer, the word on those that can't be reached waits for it: they are told
   // together.
   void finish_if_failed() {
-    if (launched_ || std::ranges::none_of(links_, [](const auto& link) { return link->ended(); })) return;
+    if (launched_ || retrying_ > 0) return;
+    if (std::ranges::none_of(links_, [](const auto& link) { return link->ended(); })) return;
     if (std::ranges::all_of(links_, [](const auto& link) { return link->hello() || link->ended(); })) fail_unreached();
   }
 
@@ -159,9 +220,11 @@ class Reach : public LinkOwner {
     constexpr std::size_t most_named = 5;
     const std::string more = waiting.size() > most_named ? str(" and ", waiting.size() - most_named, " more") : "";
     waiting.resize(std::min(waiting.size(), most_named));
-    if (!waiting.empty())
-      remark(str(reached, "/", links_.size(), " hosts reached, waiting for ", join(waiting, ", "), more));
-    report_timer_ = loop_.after(report_interval, [this] { report_waiting(); });
+    const std::string report =
+        str(reached, "/", links_.size(), " hosts reached, waiting for ", join(waiting, ", "), more);
+    if (!waiting.empty() && report != reported_) remark(report);
+    reported_ = report;
+    loop_.after(report_interval, [this] { report_waiting(); });
   }
 
   void say_alive() {
@@ -170,10 +233,10 @@ class Reach : public LinkOwner {
     loop_.after(alive_interval, [this] { say_alive(); });
   }
 
-  static void remark(std::string_view text) {
+  void remark(std::string_view text) {
     std::string line;
     launcher::append_log_line(line, {launcher::LogLine::Source::viaduct, 0, true, text});
-    write_to_reader(STDOUT_FILENO, line);
+    log_.write(line);
   }
 
   // Every host is reached: keys for each, and each serves the job's SSH.
@@ -183,8 +246,15 @@ class Reach : public LinkOwner {
       if (link->hello()->agent != agent)
         return fail(str("viaduct-agent lies at ", agent, " on ", links_.front()->name(), ", but at ",
                         link->hello()->agent, " on ", link->name(), "; MPI needs one path for all hosts"),
-                    "set VIADUCT_REMOTE_DIR to a directory that can be made on every host, such as /tmp/viaduct-$USER",
+                    "set VIADUCT_REMOTE_DIR to a directory of your own that has the same path on every host",
                     link->name());
+    for (std::size_t i = 0; i < links_.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (links_[i]->hello()->host == links_[j]->hello()->host &&
+            links_[i]->hello()->addresses == links_[j]->hello()->addresses)
+          return fail(
+              str(links_[j]->name(), " and ", links_[i]->name(), " are the same host, ", links_[i]->hello()->host),
+              "name it once, with the slots of both", links_[i]->name());
     std::vector<std::string> names;
     ServeRequest request;
     for (const auto& link : links_) {
@@ -201,6 +271,7 @@ class Reach : public LinkOwner {
     for (std::size_t i = 0; i < links_.size(); ++i) {
       links_[i]->send("host-key", bundle_->nodes[i].host_key.openssh().view());
       links_[i]->send("serve", write_json(to_value(request), 0));
+      links_[i]->set_stage(HostLink::Stage::serving_asked);
     }
   }
 
@@ -228,6 +299,7 @@ class Reach : public LinkOwner {
     for (std::size_t i = 0; i < unready_; ++i) {
       links_[i]->send("client-key", bundle_->client.openssh().view());
       links_[i]->send("peers", write_json(to_value(request), 0));
+      links_[i]->set_stage(HostLink::Stage::introduced);
     }
     bundle_.reset();
   }
@@ -247,6 +319,10 @@ class Reach : public LinkOwner {
     signalfd_siginfo info{};
     while (::read(signals.get(), &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       const int signal = static_cast<int>(info.ssi_signo);
+      if (ending_) {
+        hurry_ = true;
+        continue;
+      }
       if (launched_) {
         links_.front()->send("signal", std::to_string(signal));
         continue;
@@ -263,10 +339,10 @@ class Reach : public LinkOwner {
   // The end of its input tells a node to end what it started; it ends when nothing is left.
   void say_farewell() {
     ending_ = true;
+    std::erase_if(links_, [](const auto& link) { return !link->hello(); });  // nothing was started there
     for (auto& link : links_) link->finish();
-    bool late = false;
-    loop_.after(farewell_limit, [&late] { late = true; });
-    while (!late && !std::ranges::all_of(links_, [](const auto& link) { return link->ended(); })) loop_.run_once();
+    loop_.after(farewell_limit, [this] { hurry_ = true; });
+    while (!hurry_ && !std::ranges::all_of(links_, [](const auto& link) { return link->ended(); })) loop_.run_once();
     for (const auto& link : links_)
       if (!link->ended()) remark(str(link->name(), " did not say that it has ended what it ran"));
     links_.clear();
@@ -279,20 +355,25 @@ class Reach : public LinkOwner {
   model::RunPlan plan_;
   std::vector<launcher::HostSlots> hosts_;
   std::string agent_;
+  std::string command_;  // what ssh runs on a host
   std::vector<std::unique_ptr<HostLink>> links_;
   std::optional<sshkeys::TrustBundle> bundle_;
   model::ExitRecord record_;
-  EventLoop::Timer report_timer_ = 0;
+  launcher::LogWriter log_;
+  std::string reported_;
+  std::map<std::string, int> tries_;  // of each host, to reach it
+  int retrying_ = 0;                  // hosts that are to be tried again
   EventLoop::Timer deadline_ = 0;
   std::size_t unready_ = 0;  // nodes that have yet to take in how to reach the others
   bool launched_ = false;
   bool ending_ = false;
+  bool hurry_ = false;  // waiting for farewells is over
 };
 
 void write_exit_record(const ReachOptions& options, const model::ExitRecord& record) {
   const auto directory = options.attempt_directory / "exit";
   create_directories(directory, 0700);
-  write_file_atomically(directory / record.node, write_json(to_value(record)) + "\n", 0600);
+  write_file_atomically(directory / host_name(), write_json(to_value(record)) + "\n", 0600);
 }
 
 }  // namespace

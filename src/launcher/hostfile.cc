@@ -232,10 +232,10 @@ std::vector<HostSlots> place_ranks(const std::vector<HostSlots>& hosts, int node
     offered += takes;
   }
   if (offered < ranks)
-    throw Error(
-        str("too few slots: the job has ", count_of(ranks, "rank"), " (", nodes, " nodes of ", ranks_per_node,
-            "), the ", count_of(static_cast<std::int64_t>(hosts.size()), "host"), " offer ", count_of(offered, "slot")),
-        ExitCode::bad_input, "name more hosts or slots, or ask for fewer nodes or ranks per node");
+    throw Error(str("too few slots: the job has ", count_of(ranks, "rank"), " (", nodes, " nodes of ", ranks_per_node,
+                    "), and ", count_of(static_cast<std::int64_t>(hosts.size()), "host"),
+                    hosts.size() == 1 ? " offers " : " offer ", count_of(offered, "slot")),
+                ExitCode::bad_input, "name more hosts or slots, or ask for fewer nodes or ranks per node");
   for (std::size_t i = 0; i < hosts.size() && left > 0; ++i) {
     const std::int64_t more = std::min<std::int64_t>(left, std::max(hosts[i].slots - placed[i].slots, 0));
     placed[i].slots += static_cast<int>(more);

@@ -32,8 +32,10 @@ constexpr milliseconds survivor_grace(1000);   // for the other ranks when one h
 constexpr milliseconds far_grace(3000);        // the same over several hosts: Open MPI 4 crashes when it is hurried
 constexpr milliseconds leftover_grace(1000);   // for what ranks left behind
 constexpr milliseconds drain_limit(500);       // for output in the pipes after mpirun's end
-constexpr milliseconds far_drain_limit(5000);  // for output on its way from other hosts
+constexpr milliseconds far_drain_limit(5000);  // for output on its way from other hosts, of which nothing comes
 constexpr milliseconds report_interval(1000);  // between words on hosts that are not ready
+constexpr std::size_t own_descriptors = 512;   // with those of the ranks of this host, two each
+constexpr std::size_t descriptors_of_a_host = 6;
 
 constexpr int parent_died = SIGHUP;  // the supervisor asks with TERM and INT
 
@@ -49,7 +51,7 @@ class Launch {
   Launch(const LaunchOptions& options, PreparedLaunch prepared, const Clock& clock, Fd signals)
       : options_(options),
         prepared_(std::move(prepared)),
-        streams_(output_address_of_node(prepared_.output_address, std::max(prepared_.own_node, 0))),
+        streams_(output_address_of_node(prepared_.output_address, prepared_.own_node)),
         clock_(clock),
         signals_(std::move(signals)),
         log_(static_cast<int>(prepared_.plan.ranks()), prepared_.mpirun.flavour, prepared_.output_nonce) {
@@ -72,6 +74,7 @@ class Launch {
     end_descendants(stopping_ ? SIGKILL : SIGTERM, leftover_grace);
     log_.flush();
     conclude(*mpirun_->poll());
+    if (!told_started_ && !asked_to_stop_ && record_.exit_code != 0) hint_at_ports();
     return record_;
   }
 
@@ -84,6 +87,7 @@ class Launch {
         others.push_back({static_cast<int>(node), prepared_.hosts[node].host});
     const RemoteHosts::Options how = {own_executable().string(), options_.ssh_config, prepared_.output_address,
                                       prepared_.plan.remote.ready_seconds};
+    if (!others.empty()) raise_descriptor_limit(own_descriptors + others.size() * descriptors_of_a_host);
     remote_.emplace(std::move(others), how, prepared_.environment);
     auto next_report = steady_clock::now() + report_interval;
     std::string reported;
@@ -176,7 +180,8 @@ class Launch {
   void drain() {
     remote_->finish();
     const auto until = steady_clock::now() + drain_limit;
-    const auto far_until = steady_clock::now() + (stopping_ ? drain_limit : far_drain_limit);
+    const milliseconds far_limit = stopping_ ? drain_limit : far_drain_limit;
+    auto far_until = steady_clock::now() + far_limit;
     const auto more_to_come = [&] {
       const auto now = steady_clock::now();
       return ((stdout_ || stderr_ || streams_.open()) && now < until) || (remote_->open() && now < far_until);
@@ -190,7 +195,7 @@ class Launch {
       if (fds[0].revents != 0) pump(stdout_, false);
       if (fds[1].revents != 0) pump(stderr_, true);
       log_.take(streams_);
-      log_.take(*remote_);
+      if (log_.take(*remote_)) far_until = steady_clock::now() + far_limit;
     }
     if (stdout_) log_.feed(false, "");
     if (stderr_) log_.feed(true, "");
@@ -307,6 +312,15 @@ class Launch {
     } else {
       record_.message = str(program, " on ", record_.node, " ended with ", describe(mpirun_status));
     }
+  }
+
+  // No MPI says it when its daemons find no port.
+  void hint_at_ports() {
+    const auto& ports = prepared_.plan.remote.daemon_ports;
+    if (!ports || prepared_.only_this_host) return;
+    const std::string host = record_.failure && !record_.failure->host.empty() ? record_.failure->host : record_.node;
+    record_.hint += str(record_.hint.empty() ? "" : "; or ", "all ports ", ports->first, "-", ports->last,
+                        " of viaduct.dev/daemon-ports may be taken on ", host);
   }
 
   void conclude_request() {

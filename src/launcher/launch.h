@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct LaunchOptions {
   int attempt = 1;
   std::filesystem::path cache_directory;  // "" : none
   std::vector<HostSlots> hosts;           // the allocation; empty: every node of the plan is this host
+  std::optional<int> own_node;            // which of the hosts this one is, from 0; unset: told by its name
   std::string ssh_config;                 // of the job, for hosts other than this one; "": there are none
   bool tree_spawn = false;                // the job's keys are on every host, so that MPI daemons may start each other
   pid_t parent = 0;                       // end when this process ends; 0: nobody's

@@ -143,7 +143,8 @@ Variables hydra_over_ssh(const LaunchRequest& request) {
   return variables;
 }
 
-// What over_ssh says in words, as variables: for either release, as long as it is not known which one is meant.
+// What open_mpi_over_ssh says in words, as variables: for either release, as long as it is not known which one is
+// meant.
 Variables open_mpi_over_ssh_variables(const LaunchRequest& request) {
   Variables variables;
   for (const int major : {4, 5})

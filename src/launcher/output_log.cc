@@ -1,12 +1,5 @@
 #include "launcher/output_log.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-
-#include "base/error.h"
-#include "base/fd.h"
-#include "base/text.h"
 #include "launcher/log_line.h"
 #include "launcher/rank_tag.h"
 
@@ -22,7 +15,7 @@ OutputLog::OutputLog(int ranks, const MpiFlavour& mpi, const std::string& nonce)
 
 void OutputLog::feed(bool is_error, std::string_view chunk) {
   const OutputSink sink = {[&](std::optional<int> rank, std::string_view line) { add(is_error, rank, line); },
-                           [&](const RankHello& hello) { started_.try_emplace(hello.rank, hello); },
+                           [&](const RankHello& hello) { start(hello); },
                            [&](const RankEnd& end) {
                              if (!first_end_) first_end_ = end;
                            }};
@@ -37,7 +30,7 @@ void OutputLog::feed(bool is_error, std::string_view chunk) {
 
 void OutputLog::take(RankStreams& streams) {
   streams.read({[&](int rank, bool is_error, std::string_view line) { add(is_error, rank, line); },
-                [&](const RankHello& hello) { started_.try_emplace(hello.rank, hello); }});
+                [&](const RankHello& hello) { start(hello); }});
   flush();
 }
 
@@ -46,10 +39,11 @@ void OutputLog::finish(RankStreams& streams) {
   flush();
 }
 
-void OutputLog::take(RemoteHosts& hosts) {
-  hosts.read({[&](int rank, bool is_error, std::string_view line) { add(is_error, rank, line); },
-              [&](const RankHello& hello) { started_.try_emplace(hello.rank, hello); }});
+bool OutputLog::take(RemoteHosts& hosts) {
+  const bool any = hosts.read({[&](int rank, bool is_error, std::string_view line) { add(is_error, rank, line); },
+                               [&](const RankHello& hello) { start(hello); }});
   flush();
+  return any;
 }
 
 void OutputLog::remark(std::string_view text, bool for_watchers) {
@@ -58,13 +52,7 @@ void OutputLog::remark(std::string_view text, bool for_watchers) {
 }
 
 void OutputLog::flush() {
-  if (lost_lines_ > 0) {
-    std::string remark = cut_in_line_ ? "\n" : "";
-    append_log_line(remark,
-                    {LogLine::Source::viaduct, 0, false, str(count_of(lost_lines_, "line"), " lost: ", why_lost_)});
-    if (write(remark) == 0) lost_lines_ = 0;
-  }
-  lost_lines_ += lost_lines_ > 0 ? std::count(pending_.begin(), pending_.end(), '\n') : write(pending_);
+  writer_.write(pending_);
   pending_.clear();
 }
 
@@ -72,6 +60,10 @@ std::vector<std::string> OutputLog::last_lines(int rank) const {
   const auto found = last_lines_.find(rank);
   if (found == last_lines_.end()) return {};
   return {found->second.begin(), found->second.end()};
+}
+
+void OutputLog::start(const RankHello& hello) {
+  if (hello.rank >= 0 && hello.rank < ranks_) started_.try_emplace(hello.rank, hello);
 }
 
 void OutputLog::add(bool is_error, std::optional<int> rank, std::string_view text) {
@@ -83,17 +75,6 @@ void OutputLog::add(bool is_error, std::optional<int> rank, std::string_view tex
   auto& lines = last_lines_[*rank];
   if (lines.size() == kept_lines) lines.pop_front();
   lines.emplace_back(text.substr(0, longest_kept));
-}
-
-std::int64_t OutputLog::write(std::string_view text) {
-  std::string_view rest = text;
-  try {
-    write_off(STDOUT_FILENO, rest);
-  } catch (const Error& e) {
-    why_lost_ = e.what();
-  }
-  if (rest.size() < text.size()) cut_in_line_ = text[text.size() - rest.size() - 1] != '\n';
-  return std::count(rest.begin(), rest.end(), '\n');
 }
 
 }  // namespace viaduct::launcher

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "launcher/log_writer.h"
 #include "launcher/mpirun_messages.h"
 #include "launcher/output_demux.h"
 #include "launcher/rank_streams.h"
@@ -24,10 +25,9 @@ class OutputLog {
   void feed(bool is_error, std::string_view chunk);  // of mpirun's own streams; an empty chunk is the end of that one
   void take(RankStreams& streams);                   // what has come from the ranks of this host
   void finish(RankStreams& streams);
-  void take(RemoteHosts& hosts);  // and from those of the others
+  bool take(RemoteHosts& hosts);  // and from those of the others; whether anything came
   void remark(std::string_view text, bool for_watchers = false);
 
-  // A log that can't be written (a full disk) must not end the training: lines are lost, and that is told later.
   void flush();
 
   bool all_started() const { return static_cast<int>(started_.size()) == ranks_; }
@@ -37,8 +37,8 @@ class OutputLog {
   std::vector<std::string> last_lines(int rank) const;                        // of a rank, oldest first
 
  private:
+  void start(const RankHello& hello);
   void add(bool is_error, std::optional<int> rank, std::string_view text);
-  std::int64_t write(std::string_view text);  // how many lines could not be written, at least in part
 
   int ranks_;
   OutputDemux out_;
@@ -48,9 +48,7 @@ class OutputLog {
   std::optional<RankEnd> first_end_;
   std::unordered_map<int, std::deque<std::string>> last_lines_;
   std::string pending_;
-  std::int64_t lost_lines_ = 0;
-  std::string why_lost_;
-  bool cut_in_line_ = false;  // what was written last was no whole line
+  LogWriter writer_;
 };
 
 }  // namespace viaduct::launcher

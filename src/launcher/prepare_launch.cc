@@ -42,8 +42,16 @@ std::vector<int> slots_of(const std::vector<HostSlots>& hosts) {
   return slots;
 }
 
-std::vector<std::string> rank_command(const PreparedLaunch& launch) {
-  const std::string address = launch.only_this_host ? "127.0.0.1" : launch.hosts.front().host;
+// Where all ranks find rank 0. The first host's name may be one that nobody but the job's ssh knows.
+std::string rendezvous_address(const PreparedLaunch& launch, const std::vector<RelayReady>& others) {
+  if (launch.only_this_host) return "127.0.0.1";
+  const std::string seen_as = others.empty() ? "" : others.front().client_address;
+  const bool by_all = std::ranges::all_of(others, [&](const auto& o) { return o.client_address == seen_as; });
+  const bool ours = std::ranges::count(own_addresses(), seen_as, &InterfaceAddress::address) > 0;
+  return launch.own_node == 0 && by_all && ours ? seen_as : launch.hosts.front().host;
+}
+
+std::vector<std::string> rank_command(const PreparedLaunch& launch, const std::vector<RelayReady>& others) {
   std::vector<std::string> argv = {launch.agent.string(), "exec", "--watch", "--die-with-parent"};
   const auto add = [&](const std::string& option, const std::string& value) {
     argv.push_back(option);
@@ -51,7 +59,7 @@ std::vector<std::string> rank_command(const PreparedLaunch& launch) {
   };
   add("--output", launch.output_address);
   add("--slots", model::compress_counts(slots_of(launch.hosts)));
-  add("--rendezvous", str(address, ":", free_port(), ":", free_port()));
+  add("--rendezvous", str(rendezvous_address(launch, others), ":", free_port(), ":", free_port()));
   add("--binding", launch.plan.binding);
   if (!launch.plan.working_directory.empty()) add("--directory", launch.plan.working_directory);
   argv.emplace_back("--");
@@ -76,10 +84,29 @@ bool is_own_host(const std::string& name, const std::string& own) {
   return name == "localhost" || name == own || (one_is_short && short_name(name) == short_name(own));
 }
 
-void find_own_host(PreparedLaunch& launch) {
+int find_own_host(const std::vector<HostSlots>& hosts) {
   const std::string own = host_name();
-  const auto found = std::ranges::find_if(launch.hosts, [&](const auto& host) { return is_own_host(host.host, own); });
-  launch.own_node = found == launch.hosts.end() ? -1 : static_cast<int>(found - launch.hosts.begin());
+  const auto found = std::ranges::find_if(hosts, [&](const auto& host) { return is_own_host(host.host, own); });
+  return found == hosts.end() ? -1 : static_cast<int>(found - hosts.begin());
+}
+
+// MPI would start the other host's ranks on this one.
+void check_other_names(const PreparedLaunch& launch) {
+  const std::string own = host_name();
+  for (std::size_t node = 0; node < launch.hosts.size(); ++node)
+    if (static_cast<int>(node) != launch.own_node && is_own_host(launch.hosts[node].host, own))
+      throw Error(str("host ", launch.hosts[node].host, " of the allocation is not this one, ", own,
+                      ", but MPI would take it for it"),
+                  ExitCode::bad_input, "give it by another of its names");
+}
+
+void place_this_host(PreparedLaunch& launch, const std::optional<int>& own_node) {
+  launch.own_node = own_node.value_or(find_own_host(launch.hosts));
+  if (own_node && *own_node >= static_cast<int>(launch.hosts.size()))
+    throw Error(str("--own-node ", *own_node, ": the allocation has ",
+                    count_of(static_cast<std::int64_t>(launch.hosts.size()), "host")),
+                ExitCode::bad_input);
+  if (own_node) check_other_names(launch);
   launch.only_this_host = launch.hosts.size() == 1 && launch.own_node == 0;
 }
 
@@ -123,7 +150,7 @@ void finish_command(PreparedLaunch& launch, const std::vector<RelayReady>& other
     launch.command.argv = with_hostfile_paths(launch.plan.command, launch.hostfile.string());
     launch.command.env = hands_off_env(request);
   } else {
-    request.rank_command = rank_command(launch);
+    request.rank_command = rank_command(launch, others);
     launch.command = make_launch_command(request);
   }
   for (const auto& [name, value] : launch.command.env) {
@@ -147,7 +174,7 @@ PreparedLaunch prepare_launch(const LaunchOptions& options, const Environment& e
   if (launch.hosts.empty()) {
     launch.hosts = {{"localhost", static_cast<int>(launch.plan.ranks())}};
   } else {
-    find_own_host(launch);
+    place_this_host(launch, options.own_node);
   }
   if (!launch.only_this_host && options.ssh_config.empty())
     throw Error("the allocation has other hosts than this one, and nothing says how to reach them", ExitCode::bad_input,

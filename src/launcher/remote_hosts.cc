@@ -13,6 +13,7 @@ namespace viaduct::launcher {
 namespace {
 
 constexpr std::size_t longest_line = std::size_t{2} << 20;  // bytes; a relay sends none that is longer
+constexpr std::size_t longest_reason = 300;                 // bytes
 
 // What ssh said, without its own name and the host's.
 std::string reason_in(std::string_view line, const std::string& host) {
@@ -69,11 +70,13 @@ void RemoteHosts::add_polls(std::vector<pollfd>& fds) const {
   }
 }
 
-void RemoteHosts::read(const RemoteSink& sink) {
+bool RemoteHosts::read(const RemoteSink& sink) {
+  bool any = false;
   for (auto& connection : connections_) {
     read_errors(connection);
-    read_output(connection, sink);
+    if (read_output(connection, sink)) any = true;
   }
+  return any;
 }
 
 void RemoteHosts::read_errors(Connection& connection) {
@@ -83,17 +86,18 @@ void RemoteHosts::read_errors(Connection& connection) {
     if (chunk.empty()) connection.errors.reset();
     connection.partial_errors += chunk;
     for (std::size_t end = 0; (end = connection.partial_errors.find('\n')) != std::string::npos;) {
-      connection.said = reason_in(std::string_view(connection.partial_errors).substr(0, end), connection.host.name);
+      const std::string line = connection.partial_errors.substr(0, end);
+      connection.said = printable(abbreviated(reason_in(line, connection.host.name), longest_reason));
       connection.partial_errors.erase(0, end + 1);
     }
     if (connection.partial_errors.size() > longest_line) connection.partial_errors.clear();
   }
 }
 
-void RemoteHosts::read_output(Connection& connection, const RemoteSink& sink) {
-  if (!connection.output) return;
+bool RemoteHosts::read_output(Connection& connection, const RemoteSink& sink) {
+  if (!connection.output) return false;
   const auto [chunk, ready] = read_some(connection.output.get(), 1 << 18);
-  if (!ready) return;
+  if (!ready) return false;
   connection.partial_output += chunk;
   std::size_t start = 0;
   const std::string_view text = connection.partial_output;
@@ -102,11 +106,12 @@ void RemoteHosts::read_output(Connection& connection, const RemoteSink& sink) {
     start = end + 1;
   }
   connection.partial_output.erase(0, start);
-  if (!chunk.empty() && connection.partial_output.size() <= longest_line) return;
+  if (!chunk.empty() && connection.partial_output.size() <= longest_line) return true;
   connection.output.reset();
   connection.input.reset();
   read_errors(connection);
   lose(connection, connection.ready ? "the connection to it broke" : "it could not be reached");
+  return false;
 }
 
 void RemoteHosts::lose(const Connection& connection, const std::string& otherwise) {

@@ -40,7 +40,7 @@ class RemoteHosts {
 
   bool empty() const { return connections_.empty(); }
   void add_polls(std::vector<pollfd>& fds) const;
-  void read(const RemoteSink& sink);  // takes what is there, without waiting
+  bool read(const RemoteSink& sink);  // takes what is there, without waiting; whether a relay had something to say
 
   std::size_t size() const { return connections_.size(); }
   std::size_t ready_count() const;
@@ -73,7 +73,7 @@ class RemoteHosts {
     bool over = false;  // the relay has ended as it should
   };
   Connection connect(Host host, const Options& options, const Environment& environment) const;
-  void read_output(Connection& connection, const RemoteSink& sink);
+  bool read_output(Connection& connection, const RemoteSink& sink);
   void read_errors(Connection& connection);
   void lose(const Connection& connection, const std::string& otherwise);
   void take_line(Connection& connection, std::string_view line, const RemoteSink& sink);

@@ -135,6 +135,14 @@ std::optional<std::string> normalised(std::string_view path) {
 // "/usr" for "/usr/bin"; "" for "/bin".
 std::string parent(const std::string& normal) { return normal.substr(0, normal.rfind('/')); }
 
+// "/usr/lib64/openmpi" is beside "/usr/bin"; nothing is beside "/scratch".
+bool is_beside(const std::string& libraries, const std::string& programs) {
+  const std::string up = parent(programs) + "/";
+  if ((up == "/" && programs != "/bin") || !libraries.starts_with(up)) return false;
+  const std::string first = split(libraries.substr(up.size()), '/').front();
+  return first == "lib" || first == "lib32" || first == "lib64" || first == "libx32";
+}
+
 // One text for all ways to write an address, so that fd00::0:2 is fd00::2; any other text as it is.
 std::string canonical_host(const std::string& host) {
   std::array<char, INET6_ADDRSTRLEN> text{};
@@ -159,8 +167,7 @@ class Limits {
   }
   bool has_libraries(std::string_view directory) const {
     const auto normal = normalised(directory);
-    const auto beside = [&](const auto& programs) { return normal->starts_with(parent(programs) + "/lib"); };
-    return normal && std::ranges::any_of(programs_, beside);
+    return normal && std::ranges::any_of(programs_, [&](const auto& programs) { return is_beside(*normal, programs); });
   }
   bool is_prefix(std::string_view directory) const {
     const auto normal = normalised(directory);

@@ -351,6 +351,7 @@ std::string render_known_hosts(const TrustBundle& bundle) {
 }
 
 std::string render_ssh_config(const std::vector<NodeAddress>& nodes, const SshConfigOptions& options) {
+  for (const auto& node : nodes) check_address(node);
   std::string text;
   for (const auto& node : nodes)
     text += str("Host ", node.name, "\n  HostName ", node.address.empty() ? node.name : node.address,

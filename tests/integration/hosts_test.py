@@ -87,6 +87,31 @@ class Runs(Case):
                 self.assert_pi(ended.out, 8, self.nodes)
                 self.assert_hosts_empty()
 
+    def call_hosts(self, names):
+        config = self.hosts.dir / "home/root/.ssh/config"
+        text = config.read_text()
+        self.addCleanup(config.write_text, text)
+        config.write_text(text + "".join(f"Host {name}\n  HostName {host}\n" for name, host in names.items()))
+
+    def test_names_of_the_users_ssh_config(self):
+        """Which nothing but his ssh knows; from a host that is none of them, and from the first one."""
+        self.call_hosts({f"gpu{i}": f"node{i}" for i in range(1, 5)})
+        for name in ("openmpi4", "openmpi5", "mpich4", "intel"):
+            for at in ("node5", "node1"):
+                with self.subTest(f"{name} {at}"):
+                    mpi = self.needs_mpi(name)
+                    job = self.pi_job(mpi, name=f"{name}-{at}")
+                    ended = self.run_job(job, at=at, where="gpu[1-4]", mpi=mpi)
+                    self.assert_pi(ended.out, 8, self.nodes)
+                    self.assert_hosts_empty()
+        job = self.job("address", "echo to $MASTER_ADDR", ranks=1)
+        self.assertEqual(self.run_job(job, where="gpu[1-4]").out.count("to 10.77.0.1\n"), 4)
+
+    def test_localhost_as_another_host(self):
+        self.call_hosts({"localhost": "node2"})
+        ended = self.run_job(self.job("localhost", "true", nodes=2), where="node1,localhost", code=2)
+        self.assertIn("host localhost of the allocation is not this one, node1", ended.err)
+
     def test_an_ordinary_user(self):
         mpi = self.needs_mpi("openmpi4")
         ended = self.run_job(self.pi_job(mpi), user="lab", mpi=mpi)
@@ -523,6 +548,7 @@ class Faults(Case):
         ended = self.run_job(job, at="node3", where="node[1-2]", mpi=mpi, code=None)
         self.assertNotEqual(ended.code, 0)
         self.assertRegex(ended.err, r"Failed after .*node1")
+        self.assertIn("all ports 31000-31003 of viaduct.dev/daemon-ports may be taken on node1", ended.err)
         self.assertEqual(self.record("full")["phase"], "Failed")
         taken.kill()
         self.assert_hosts_empty(1)

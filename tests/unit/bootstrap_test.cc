@@ -1,9 +1,11 @@
 #include "hosts/bootstrap.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <filesystem>
 
 #include "base/environment.h"
 #include "base/error.h"
@@ -15,6 +17,7 @@
 using namespace viaduct;
 using namespace viaduct::hosts;
 using viaduct::test::Scratch;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -61,6 +64,32 @@ TEST_CASE("bootstrap: it goes where it is told") {
   const std::string base = (home.path() / "elsewhere").string();
   said(bootstrap_command("d2", program.size(), base), home, program);
   CHECK(read_file(base + "/agents/d2/viaduct-agent") == program);
+}
+
+TEST_CASE("bootstrap: an agent that somebody else may have placed is not started") {
+  const Scratch home;
+  const fs::path base = home.path() / ".cache/viaduct";
+  const std::string command = bootstrap_command("d1", program.size(), "");
+  said(command, home, program);
+  for (const auto& path : {base, base / "agents", base / "agents/d1", base / "agents/d1/viaduct-agent"}) {
+    const std::string refusal =
+        str("viaduct: refused: ", path.string(), " belongs to somebody else or others may write it\n");
+    for (const mode_t mode : {0720, 0702}) {
+      REQUIRE(::chmod(path.c_str(), mode) == 0);
+      CHECK(said(command, home, program) == refusal);
+    }
+    REQUIRE(::chmod(path.c_str(), 0755) == 0);
+    if (::chown(path.c_str(), 20001, 20001) == 0) {  // as root
+      CHECK(said(command, home, program) == refusal);
+      REQUIRE(::chown(path.c_str(), ::geteuid(), ::getegid()) == 0);
+    }
+    fs::rename(path, home.path() / "moved");
+    fs::create_symlink(home.path() / "moved", path);
+    CHECK(said(command, home, program) == refusal);
+    fs::remove(path);
+    fs::rename(home.path() / "moved", path);
+  }
+  CHECK(contains(said(command, home, ""), bootstrap_have));
 }
 
 TEST_CASE("bootstrap: the line is for any login shell") {

@@ -204,8 +204,8 @@ TEST_CASE("gate: only a few variables are set, to allowed directories") {
 TEST_CASE("gate: libraries come from beside the programs") {
   for (const auto list : {"/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu/openmpi/lib", "/opt/mpi/lib/:/usr/lib"})
     CHECK_FALSE(is_refused(str("LD_LIBRARY_PATH=", list, "; orted")));
-  for (const auto list :
-       {"/tmp", "/lib", "/usr/li", "/usr", "/usr/lib/../../tmp", "lib", "/usr/lib:", "/opt/lib", "~/lib"})
+  for (const auto list : {"/tmp", "/lib", "/usr/li", "/usr", "/usr/lib/../../tmp", "lib", "/usr/lib:", "/opt/lib",
+                          "~/lib", "/usr/libexec", "/usr/lib64x/y"})
     CHECK(is_refused(str("LD_LIBRARY_PATH=", list, "; orted")));
   CHECK_FALSE(is_refused("OPAL_PREFIX=/opt/mpi/; orted"));
   CHECK(is_refused("OPAL_PREFIX=/opt; orted"));

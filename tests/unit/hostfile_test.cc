@@ -165,7 +165,7 @@ TEST_CASE("hostfile: too few slots are told with the numbers") {
     FAIL("not refused");
   } catch (const Error& error) {
     CHECK(error.code() == ExitCode::bad_input);
-    CHECK(std::string(error.what()) == "too few slots: the job has 6 ranks (3 nodes of 2), the 2 hosts offer 4 slots");
+    CHECK(std::string(error.what()) == "too few slots: the job has 6 ranks (3 nodes of 2), and 2 hosts offer 4 slots");
   }
 }
 
