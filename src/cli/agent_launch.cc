@@ -1,6 +1,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "cli/agent_commands.h"
 #include "launcher/exec.h"
@@ -64,6 +65,8 @@ void add_launch(CLI::App& app, AgentChosen& chosen) {
       if (!args->this_host && args->hosts.empty())
         throw Error("no hosts", ExitCode::bad_input, "give --hosts HOST:SLOTS,…, or --this-host");
       if (!args->this_host) args->options.hosts = launcher::parse_host_words(args->hosts, 1);
+      args->options.attempt_directory = std::filesystem::absolute(args->options.attempt_directory);
+      if (!args->options.dry_run) create_directories(args->options.attempt_directory, 0700);
       return launcher::launch(args->options, environment, SystemClock());
     };
   });

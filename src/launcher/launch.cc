@@ -419,6 +419,9 @@ int launch(const LaunchOptions& options, const Environment& environment, const C
     record.started = record.ended = clock.now();
   }
   write_exit_record(options, record);
+  if (options.parent == 0 && !record.message.empty())  // nobody else reads the record out
+    write_to_reader(STDERR_FILENO, str("viaduct-agent launch: ", printable(record.message), "\n",
+                                       record.hint.empty() ? "" : str("  hint: ", printable(record.hint), "\n")));
   return record.exit_code;
 }
 
