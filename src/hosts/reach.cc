@@ -20,6 +20,7 @@
 #include "hosts/bootstrap.h"
 #include "hosts/host_link.h"
 #include "hosts/messages.h"
+#include "launcher/exit_file.h"
 #include "launcher/log_line.h"
 #include "launcher/log_writer.h"
 #include "model/exit_record.h"
@@ -370,12 +371,6 @@ class Reach : public LinkOwner {
   bool hurry_ = false;  // waiting for farewells is over
 };
 
-void write_exit_record(const ReachOptions& options, const model::ExitRecord& record) {
-  const auto directory = options.attempt_directory / "exit";
-  create_directories(directory, 0700);
-  write_file_atomically(directory / host_name(), write_json(to_value(record)) + "\n", 0600);
-}
-
 }  // namespace
 
 int reach(const ReachOptions& options, const Environment& environment, const Clock& clock) {
@@ -394,16 +389,10 @@ int reach(const ReachOptions& options, const Environment& environment, const Clo
   try {
     record = Reach(options, environment, clock).run(signals);
   } catch (const Error& e) {
-    record.node = host_name();
-    record.attempt = options.attempt;
-    record.cause = model::ExitRecord::Cause::launch_failed;
-    record.exit_code = static_cast<int>(e.code());
-    record.message = e.what();
-    record.hint = e.hint();
-    record.started = record.ended = clock.now();
+    record = launcher::record_of_error(e, options.attempt, clock.now());
   }
   end_descendants(SIGKILL, milliseconds(0));
-  write_exit_record(options, record);
+  launcher::write_exit_file(options.attempt_directory, record);
   return record.exit_code;
 }
 

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "launcher/exit_file.h"
 #include "launcher/job_ssh.h"
 #include "launcher/output_log.h"
 #include "launcher/rank_streams.h"
@@ -380,12 +381,6 @@ class Launch {
   steady_clock::time_point next_stop_;
 };
 
-void write_exit_record(const LaunchOptions& options, const model::ExitRecord& record) {
-  const auto directory = options.attempt_directory / "exit";
-  create_directories(directory, 0700);
-  write_file_atomically(directory / record.node, write_json(to_value(record)) + "\n", 0600);
-}
-
 }  // namespace
 
 int launch(const LaunchOptions& options, const Environment& environment, const Clock& clock) {
@@ -410,15 +405,9 @@ int launch(const LaunchOptions& options, const Environment& environment, const C
   } catch (const Error& e) {
     if (options.dry_run) throw;
     end_descendants(SIGKILL, milliseconds(0));
-    record.node = host_name();
-    record.attempt = options.attempt;
-    record.cause = model::ExitRecord::Cause::launch_failed;
-    record.exit_code = static_cast<int>(e.code());
-    record.message = e.what();
-    record.hint = e.hint();
-    record.started = record.ended = clock.now();
+    record = record_of_error(e, options.attempt, clock.now());
   }
-  write_exit_record(options, record);
+  write_exit_file(options.attempt_directory, record);
   if (options.parent == 0 && !record.message.empty())  // nobody else reads the record out
     write_to_reader(STDERR_FILENO, str("viaduct-agent launch: ", printable(record.message), "\n",
                                        record.hint.empty() ? "" : str("  hint: ", printable(record.hint), "\n")));
